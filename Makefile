@@ -9,19 +9,31 @@ SHELL := /bin/bash
 
 # The directory that cargo builds in, and the private Asterisk for the tests and the demo.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
-ROOT := target/asterisk/22
+# The release of the private Asterisk, one of those that tests/asterisk/unpack.sh knows, and where
+# it is. ASTERISK_ROOT names another Asterisk to test in: the DESTDIR or prefix that a source tree
+# was installed into, or / for the one of this machine.
+RELEASES := 22 16 22.11
+RELEASE ?= 22
+ROOT := $(or $(ASTERISK_ROOT),target/asterisk/$(RELEASE))
+LABEL := $(if $(ASTERISK_ROOT),other,$(RELEASE))
 FILE := res_userpresence.so
 
 # The module that `make build` builds and `make install` installs.
 MODULE := $(TARGET)/release/$(FILE)
 # The module for the private Asterisk: the same one, unless other headers are in use.
-PRIVATE := $(TARGET)/private/$(FILE)
-SELFTEST := $(TARGET)/selftest/$(FILE)
+PRIVATE := $(TARGET)/private/$(LABEL)/$(FILE)
+SELFTEST := $(TARGET)/private/$(LABEL)/selftest/$(FILE)
 
 # build.rs looks for headers in ASTERISK_INCLUDE, in /usr/include, then in the private
-# Asterisk. If it finds any in the first two, the private Asterisk needs its own build.
+# Asterisk 22. If it finds any in the first two, the private Asterisk needs its own build; so does
+# one of another release, and Debian's older ones the C library that they come with.
 OTHER_HEADERS := $(ASTERISK_INCLUDE)$(wildcard /usr/include/asterisk.h)
-FOR_PRIVATE := $(if $(OTHER_HEADERS),ASTERISK_INCLUDE=$(ROOT)/usr/include)
+found = $(shell tests/asterisk/root.sh $(ROOT) | sed -n 's/^$(1)=//p')
+# An Asterisk without headers was built from a source tree, which has them.
+no_headers = $(error $(ROOT) has no asterisk.h: ASTERISK_INCLUDE=DIR has to name its headers)
+FOR_PRIVATE = $(if $(OTHER_HEADERS)$(filter-out target/asterisk/22,$(ROOT)),\
+	ASTERISK_INCLUDE=$(or $(call found,include),$(ASTERISK_INCLUDE),$(no_headers)) \
+	ASTERISK_SYSROOT=$(call found,sysroot))
 
 PURE := --no-default-features
 # The tests time nothing in the build for them, which takes half the time without optimisation
@@ -30,13 +42,16 @@ QUICKLY := CARGO_PROFILE_SELFTEST_LTO=off CARGO_PROFILE_SELFTEST_CODEGEN_UNITS=1
 # Tests in Asterisk wait most of the time: one more at a time than there are processors.
 THREADS := $(shell echo $$(($$(nproc) + 1)))
 # The builds that the tests in Asterisk load.
-MODULES := USERPRESENCE_MODULE=$(PRIVATE) USERPRESENCE_SELFTEST_MODULE=$(SELFTEST)
+MODULES := ASTERISK_ROOT=$(abspath $(ROOT)) \
+	USERPRESENCE_MODULE=$(PRIVATE) USERPRESENCE_SELFTEST_MODULE=$(SELFTEST)
 
 .PHONY: help
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 14
 	@echo
 	@echo 'make build ASTERISK_INCLUDE=DIR   build for the Asterisk whose asterisk.h is in DIR'
+	@echo 'make test RELEASE=16              test in another of the releases $(RELEASES)'
+	@echo 'make test ASTERISK_ROOT=DIR       test in the Asterisk that is installed below DIR'
 	@echo 'make install DESTDIR=DIR          install below DIR, for a package'
 
 .PHONY: setup
@@ -53,9 +68,13 @@ setup-test:
 	@tests/setup.sh build asterisk test
 
 .PHONY: asterisk
-asterisk: ## Unpack a private Asterisk 22 under target/asterisk
+asterisk: ## Unpack a private Asterisk (RELEASE, 22 by default) under target/asterisk
+ifdef ASTERISK_ROOT
+	@tests/asterisk/root.sh $(ROOT) >/dev/null
+else
 	@tests/setup.sh asterisk
-	@tests/asterisk/unpack.sh $(ROOT)
+	@tests/asterisk/unpack.sh $(RELEASE) $(ROOT)
+endif
 
 .PHONY: databases
 databases:
@@ -82,7 +101,7 @@ pjsua:
 .PHONY: build
 build: $(if $(OTHER_HEADERS),,asterisk) ## Build target/release/res_userpresence.so
 	@tests/setup.sh build
-	cargo build --release
+	$(if $(OTHER_HEADERS),,$(FOR_PRIVATE)) cargo build --release
 	@cp -f $(TARGET)/release/lib$(FILE) $(MODULE)
 	@tests/built-for.sh $(MODULE) $(ROOT) '$(ASTERISK_INCLUDE)'
 
@@ -99,7 +118,16 @@ build-private: asterisk
 build-selftest: asterisk
 	@tests/setup.sh build
 	$(FOR_PRIVATE) cargo build --profile selftest --features selftest
-	@cp -f $(TARGET)/selftest/lib$(FILE) $(SELFTEST)
+	@install -D -m 644 $(TARGET)/selftest/lib$(FILE) $(SELFTEST)
+
+# Both without optimisation, for a first look at another release: built in a minute.
+.PHONY: build-debug
+build-debug: asterisk
+	@tests/setup.sh build
+	$(FOR_PRIVATE) cargo build --features selftest
+	@install -D -m 644 $(TARGET)/debug/lib$(FILE) $(SELFTEST)
+	$(FOR_PRIVATE) cargo build
+	@install -D -m 644 $(TARGET)/debug/lib$(FILE) $(PRIVATE)
 
 .PHONY: demo
 demo: setup-demo build-private ## Show what the module does, in a private Asterisk
@@ -113,18 +141,43 @@ demo-cluster: setup-demo etcd build-private ## Show three Asterisks that share t
 run: setup-demo build-private ## Run an office of thirty people in a private Asterisk, in the foreground
 	@tests/demo/run.sh $(ROOT) $(PRIVATE)
 
+.PHONY: setup-tests
+setup-tests: setup-test asterisk databases etcd axe schemathesis pjsua
+
+# Tests that mean nothing in the Asterisk at hand say so, and are counted.
+SKIPPED := $(TARGET)/private/$(LABEL)/skipped.txt
+define test_in_asterisk
+@rm -f $(SKIPPED)
+$(MODULES) USERPRESENCE_SKIPPED=$(SKIPPED) \
+	cargo test $(PURE) --features in-asterisk --test asterisk -- --test-threads=$(THREADS) $(1)
+@if test -s $(SKIPPED); then echo "$$(wc -l <$(SKIPPED)) tests were skipped:"; cat $(SKIPPED); fi
+endef
+
 .PHONY: test
-test: setup-test asterisk databases etcd axe schemathesis pjsua lint ## Run every check and test
+test: setup-tests cargo-deny lint ## Run every check and test (RELEASE, 22 by default)
 	cargo test --package presence
 	cargo test $(PURE) --lib --test house --test board_texts
 	cargo test $(PURE) --features loom --lib models
 	@$(MAKE) --no-print-directory build-private
 	@$(QUICKLY) $(MAKE) --no-print-directory build-selftest
-	$(MODULES) cargo test $(PURE) --features in-asterisk --test asterisk -- --test-threads=$(THREADS)
+	$(call test_in_asterisk)
+
+.PHONY: test-releases
+test-releases: ## Run every check and test in each release
+	@for release in $(RELEASES); do \
+		$(MAKE) --no-print-directory test RELEASE=$$release || exit; \
+	done
+
+# What depends on Asterisk's structures and interfaces, without what takes long.
+MAIN := loading:: provider:: function:: console:: manager:: queues:: persistence::
+
+.PHONY: test-main
+test-main: setup-tests build-debug ## Run the main tests, for another release (RELEASE)
+	$(call test_in_asterisk,$(MAIN))
 
 .PHONY: screenshots
 screenshots: setup-test axe build-private ## Take new pictures of the board for the README
-	USERPRESENCE_MODULE=$(PRIVATE) SCREENSHOTS=doc/images \
+	$(MODULES) SCREENSHOTS=doc/images \
 		cargo test $(PURE) --features in-asterisk --test asterisk -- \
 		board::looks::looks board_settings::looks board_administration::looks
 
@@ -142,9 +195,16 @@ lint: asterisk ## Check format, clippy, documentation and licences
 	cargo fmt --all --check
 	$(FOR_PRIVATE) cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(FOR_PRIVATE) RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if cargo deny --version >/dev/null 2>&1; \
-	then cargo deny --all-features check bans licenses sources; \
-	else echo 'Licences are not checked: cargo-deny is not installed'; fi
+	@tests/deny.sh check target/cargo-deny
+
+.PHONY: cargo-deny
+cargo-deny:
+	@tests/setup.sh test
+	@tests/deny.sh prove target/cargo-deny
+
+.PHONY: advisories
+advisories: ## Fetch the list of known weaknesses of crates, and check the crates against it
+	@tests/deny.sh advisories target/cargo-deny
 
 .PHONY: clean
 clean: ## Remove everything that was built and unpacked

@@ -1,5 +1,5 @@
 //! Compiles `include/module.c`, by which Asterisk's loader knows the module, links the module,
-//! and compresses the files of the board.
+//! compresses the files of the board, and finds the commit of the sources.
 //!
 //! `crates/asterisk` finds Asterisk's headers and compiles its own C code; its build script
 //! passes on where both are. Without the feature `asterisk` this script does nothing.
@@ -13,17 +13,26 @@ fn main() {
 #[cfg(feature = "asterisk")]
 mod module {
     use std::ffi::OsString;
-    use std::path::PathBuf;
+    use std::fs;
+    use std::path::{Path, PathBuf};
     use std::process::{Command, exit};
 
-    use super::board;
+    use super::{board, commit};
 
     pub fn build() {
         board::build(&PathBuf::from(variable("OUT_DIR")));
+        let commit = commit::find().unwrap_or_else(|why| fail(&why));
+        println!("cargo::rustc-env=USERPRESENCE_COMMIT={commit}");
         let shim = variable("DEP_ASTERISK_SHIM");
         require_libcurl();
-        let module = compile();
+        let sysroot = std::env::var_os("DEP_ASTERISK_SYSROOT");
+        let sysroot = sysroot.map(|folder| format!("--sysroot={}", folder.to_string_lossy()));
+        let module = compile(sysroot.as_deref());
         let link = |argument: &str| println!("cargo::rustc-link-arg-cdylib={argument}");
+        if let Some(argument) = &sysroot {
+            link(argument);
+            search_libraries(Path::new(argument.trim_start_matches("--sysroot=")));
+        }
         // Whole: nothing refers to the constructor by which the module registers itself.
         link("-Wl,--whole-archive");
         link(&module.to_string_lossy());
@@ -37,11 +46,15 @@ mod module {
     }
 
     /// Compiles what the loader reads, and returns the archive.
-    fn compile() -> PathBuf {
+    fn compile(sysroot: Option<&str>) -> PathBuf {
         println!("cargo::rerun-if-changed=include/module.c");
         // The loader expects the name of the file without its ending.
         let name = env!("CARGO_PKG_NAME");
-        cc::Build::new()
+        let mut build = cc::Build::new();
+        if let Some(sysroot) = sysroot {
+            build.flag(sysroot);
+        }
+        build
             .define("AST_MODULE", &*format!("\"{name}\""))
             .define("AST_MODULE_SELF_SYM", &*format!("__internal_{name}_self"))
             .define("_GNU_SOURCE", None)
@@ -54,6 +67,17 @@ mod module {
             .cargo_metadata(false)
             .compile("module");
         PathBuf::from(variable("OUT_DIR")).join("libmodule.a")
+    }
+
+    /// Has the linker look into the root first. The build script of `curl` names the folder of
+    /// this machine's libraries, where the linker would find this machine's C library too.
+    fn search_libraries(root: &Path) {
+        let multiarch = fs::read_dir(root.join("usr/lib")).into_iter().flatten();
+        let folders = multiarch.flatten().map(|entry| entry.path());
+        let folders = folders.chain([root.join("usr/lib64"), root.join("usr/lib")]);
+        for folder in folders.filter(|folder| folder.join("libc.so").is_file()) {
+            println!("cargo::rustc-link-search=native={}", folder.display());
+        }
     }
 
     /// Without libcurl's headers the crate `curl` would build its own libcurl, without TLS.
@@ -165,5 +189,89 @@ mod board {
             Some("webmanifest") => "application/manifest+json",
             _ => panic!("{name}: a file of an unknown kind"),
         }
+    }
+}
+
+/// The commit that the module is built from, as `userpresence show version` shows it.
+#[cfg(feature = "asterisk")]
+mod commit {
+    use std::fs;
+    use std::path::Path;
+    use std::process::Command;
+
+    /// Written by `make dist`, beside this file.
+    const FILE: &str = ".commit";
+    /// What the module is built from.
+    const SOURCES: [&str; 6] = [
+        "build.rs",
+        "Cargo.lock",
+        "Cargo.toml",
+        "crates",
+        "include",
+        "src",
+    ];
+
+    /// The commit by `SOURCE_COMMIT`, by the file of a source archive, or by git; `unknown`
+    /// without any of them.
+    ///
+    /// # Errors
+    /// What was given as a commit does not look like one.
+    pub fn find() -> Result<String, String> {
+        println!("cargo::rerun-if-env-changed=SOURCE_COMMIT");
+        let given = std::env::var("SOURCE_COMMIT").unwrap_or_default();
+        if !given.is_empty() {
+            return checked("SOURCE_COMMIT", &given);
+        }
+        if let Ok(text) = fs::read_to_string(FILE) {
+            println!("cargo::rerun-if-changed={FILE}");
+            return checked(FILE, text.trim());
+        }
+        let is_clone = Path::new(".git").exists();
+        let commit = is_clone.then(by_git).flatten();
+        Ok(commit.unwrap_or_else(|| "unknown".to_owned()))
+    }
+
+    fn checked(origin: &str, commit: &str) -> Result<String, String> {
+        let good = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+        if (1..=64).contains(&commit.len()) && commit.chars().all(good) {
+            return Ok(commit.to_owned());
+        }
+        Err(format!(
+            "{origin} is '{commit}', expected a commit: 1 to 64 letters, digits and . _ + -"
+        ))
+    }
+
+    /// The short hash, with `-dirty` if the sources differ from that commit.
+    fn by_git() -> Option<String> {
+        // Each of them changes with a commit or a checkout. Cargo would run this script at every
+        // build if one of them did not exist.
+        let reference = git(&["rev-parse", "--symbolic-full-name", "HEAD"])?;
+        for name in ["HEAD", "logs/HEAD", &reference] {
+            let path = git(&["rev-parse", "--git-path", name])?;
+            if Path::new(&path).exists() {
+                println!("cargo::rerun-if-changed={path}");
+            }
+        }
+        for path in SOURCES {
+            println!("cargo::rerun-if-changed={path}");
+        }
+        let hash = git(&["rev-parse", "--short=10", "HEAD"])?;
+        let changes = [&["diff", "--name-only", "HEAD", "--"], &SOURCES[..]].concat();
+        let dirty = !git(&changes)?.is_empty();
+        Some(if dirty { format!("{hash}-dirty") } else { hash })
+    }
+
+    /// What git answers; `None` without git, or if it fails.
+    fn git(arguments: &[&str]) -> Option<String> {
+        let folder = std::env::current_dir().ok()?;
+        // The owner of the clone may be another one than of the build.
+        let trusted = format!("safe.directory={}", folder.display());
+        let output = Command::new("git")
+            .args(["--no-optional-locks", "-c", &trusted])
+            .args(arguments)
+            .output()
+            .ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
     }
 }

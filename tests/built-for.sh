@@ -17,14 +17,14 @@ if [ -f /usr/include/asterisk.h ]; then
     echo "Built $module for $version, whose headers are in /usr/include"
     exit 0
 fi
-loader=("$root"/usr/lib/*-linux-gnu/ld-linux-*.so.?)
-libraries=("$root"/usr/lib/*-linux-gnu)
-version=$("${loader[0]}" --library-path "${libraries[0]}" "$root/usr/sbin/asterisk" -V)
+# shellcheck source=tests/asterisk/root.sh
+. "$(dirname "$0")/asterisk/root.sh"
+find_asterisk "$root"
 cat <<END
 
   *******************************************************************************
   Built $module
-  for the private Asterisk only: $version.
+  for the private Asterisk only: Asterisk $version.
 
   /usr/include has no headers of an Asterisk, so the headers under $root
   were used. An Asterisk of another version or with other build options refuses

@@ -52,6 +52,7 @@ for purpose in "$@"; do
             need 'command -v sipp' sip-tester
             ;;
         test)
+            need 'command -v git' git
             need 'command -v openssl' openssl
             need 'command -v sipp' sip-tester
             need 'command -v baresip' baresip-core

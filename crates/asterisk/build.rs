@@ -6,6 +6,18 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
+#[path = "build/known.rs"]
+mod known;
+#[path = "build/probes.rs"]
+mod probes;
+#[allow(dead_code, reason = "the module uses the rest")]
+#[path = "src/release/known.rs"]
+mod releases;
+#[path = "build/sysroot.rs"]
+mod sysroot;
+#[path = "build/version.rs"]
+mod version;
+
 /// The functions and variables that `src` uses.
 const NAMES: &[&str] = &[
     "__ao2_alloc",
@@ -86,6 +98,7 @@ const NAMES: &[&str] = &[
     "ast_get_extension_name",
     "ast_get_extension_priority",
     "ast_get_hint",
+    "ast_get_version",
     "ast_hook_send_action",
     "ast_http_manid_from_vars",
     "ast_http_prefix",
@@ -139,12 +152,14 @@ const NAMES: &[&str] = &[
     "ast_sorcery_wizard_unregister",
     "ast_store_realtime_fields",
     "ast_thread_inhibit_escalations_swap",
+    "ast_true",
     "ast_unlock_context",
     "ast_unlock_contexts",
     "ast_unregister_atexit",
     "ast_update_module_list_data",
     "ast_update_realtime_fields",
     "ast_variable_append",
+    "ast_variable_retrieve",
     "ast_variables_destroy",
     "ast_verb_sys_level",
     "ast_walk_context_extensions",
@@ -187,6 +202,7 @@ const NAMES: &[&str] = &[
 /// The types that are in no signature of the functions above.
 const TYPES: &[&str] = &[
     "ast_ari_response",
+    "ast_channel_snapshot_update",
     "ast_device_state_message",
     "ast_mwi_state",
     "ast_parked_call_payload",
@@ -242,8 +258,6 @@ const ENUMS: &[&str] = &[
 /// Here it is declared only: the layer has the handle from the loader.
 const SELF: &str = "asterisk_layer_has_no_self";
 
-const KNOWN_GOOD: &str = "asterisk-headers/known-good.txt";
-
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(variable("OUT_DIR"));
@@ -252,9 +266,17 @@ fn main() {
     let host = find_headers(&manifest);
     let include = expose(&host, &out);
 
-    let bindings = bind(&include, &out);
-    compile(&include, &out);
-    compare_with_known_good(&manifest, &host, &bindings);
+    let sysroot = sysroot::find(&manifest, &out);
+    let bindings = bind(&include, sysroot.as_deref(), &out);
+    let found = probes::found(&bindings);
+    probes::set_cfgs(&found);
+    compile(&include, sysroot.as_deref(), &found, &out);
+    let version = version::of_headers(&host);
+    let sum = known::build_option_sum(&host);
+    known::write(&manifest, &out, &bindings, &version, &sum);
+    // For the module's build script, as DEP_ASTERISK_VERSION and DEP_ASTERISK_SUM.
+    println!("cargo::metadata=VERSION={version}");
+    println!("cargo::metadata=SUM={sum}");
 }
 
 fn variable(name: &str) -> OsString {
@@ -326,7 +348,7 @@ fn expose(host: &Path, out: &Path) -> PathBuf {
 }
 
 /// Writes `bindings.rs` and returns its text.
-fn bind(include: &Path, out: &Path) -> String {
+fn bind(include: &Path, sysroot: Option<&Path>, out: &Path) -> String {
     let mut builder = bindgen::Builder::default()
         .header("include/wrapper.h")
         .clang_arg("-D_GNU_SOURCE")
@@ -342,10 +364,13 @@ fn bind(include: &Path, out: &Path) -> String {
         .generate_comments(false)
         .allowlist_recursively(true)
         .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()));
+    if let Some(sysroot) = sysroot {
+        builder = builder.clang_arg(format!("--sysroot={}", sysroot.display()));
+    }
     for name in NAMES {
         builder = builder.allowlist_function(name).allowlist_var(name);
     }
-    for name in TYPES.iter().chain(ENUMS) {
+    for name in TYPES.iter().chain(ENUMS).chain(known::STRUCTURES) {
         builder = builder.allowlist_type(name);
     }
     for name in CONSTANTS {
@@ -362,9 +387,16 @@ fn bind(include: &Path, out: &Path) -> String {
 }
 
 /// Compiles the shim. The module links it, because its symbols are only in Asterisk.
-fn compile(include: &Path, out: &Path) {
+fn compile(include: &Path, sysroot: Option<&Path>, found: &[&str], out: &Path) {
     println!("cargo::rerun-if-changed=include");
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    for name in found {
+        build.define(&probes::macro_name(name), None);
+    }
+    if let Some(sysroot) = sysroot {
+        build.flag(format!("--sysroot={}", sysroot.display()));
+    }
+    build
         .define("_GNU_SOURCE", None)
         .define("AST_MODULE_SELF_SYM", SELF)
         .file("include/shim.c")
@@ -375,65 +407,10 @@ fn compile(include: &Path, out: &Path) {
         .extra_warnings(false)
         .cargo_metadata(false)
         .compile("shim");
-    // For the module's build script, as DEP_ASTERISK_SHIM and DEP_ASTERISK_INCLUDE.
+    // For the module's build script, as DEP_ASTERISK_SHIM, and so on.
     println!("cargo::metadata=SHIM={}", out.join("libshim.a").display());
     println!("cargo::metadata=INCLUDE={}", include.display());
-}
-
-/// Warns if the headers differ from those of every Asterisk that the module was run in.
-fn compare_with_known_good(manifest: &Path, host: &Path, bindings: &str) {
-    println!("cargo::rerun-if-changed=../../{KNOWN_GOOD}");
-    let buildopts = host.join("asterisk/buildopts.h");
-    println!("cargo::rerun-if-changed={}", buildopts.display());
-    let sum = fs::read_to_string(&buildopts)
-        .ok()
-        .and_then(|text| build_option_sum(&text));
-    let Some(sum) = sum else {
-        fail(&format!(
-            "{} holds no AST_BUILDOPT_SUM: Asterisk would refuse the module",
-            buildopts.display()
-        ));
-    };
-    let known = fs::read_to_string(manifest.join(KNOWN_GOOD)).unwrap_or_default();
-    let mut rows = known
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .filter(|row| row.get(1) == Some(&sum.as_str()))
-        .peekable();
-    if rows.peek().is_none() {
-        println!(
-            "cargo::warning=build option sum {sum} is in no row of {KNOWN_GOOD}: \
-             the module was never run in an Asterisk of that build"
-        );
-        return;
+    if let Some(sysroot) = sysroot {
+        println!("cargo::metadata=SYSROOT={}", sysroot.display());
     }
-    let mut differing = String::new();
-    for row in rows {
-        differing = row[2..]
-            .iter()
-            .filter_map(|field| field.split_once('='))
-            .filter_map(|(name, size)| {
-                let found = size_of(bindings, name)?;
-                (found != size).then(|| format!(" {name}={found} (known {size})"))
-            })
-            .collect();
-        if differing.is_empty() {
-            return;
-        }
-    }
-    println!("cargo::warning=structures differ from every row of {KNOWN_GOOD}:{differing}");
-}
-
-fn build_option_sum(buildopts: &str) -> Option<String> {
-    let (_, rest) = buildopts.split_once("#define AST_BUILDOPT_SUM \"")?;
-    Some(rest.split_once('"')?.0.to_owned())
-}
-
-/// The size of a structure, from bindgen's assertion about it.
-fn size_of<'a>(bindings: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = bindings.split_once(&format!("\"Size of {name}\""))?;
-    let (_, size) = rest.split_once(';')?.0.rsplit_once("- ")?;
-    size.split_once("usize").map(|(digits, _)| digits.trim())
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::Instance;
+use crate::harness::{Instance, root};
 
 /// Part of Asterisk's log message about missing documentation.
 const MISSING: &str = "in XML documentation";
@@ -11,12 +11,11 @@ const MISSING: &str = "in XML documentation";
 #[test]
 fn the_documentation_is_valid() {
     let repository = env!("CARGO_MANIFEST_DIR");
-    let root = std::env::var("ASTERISK_ROOT");
-    let root = root.unwrap_or_else(|_| format!("{repository}/target/asterisk/22"));
-    let form = format!("{root}/usr/share/asterisk/documentation/appdocsxml.dtd");
+    let form = root().data().join("documentation/appdocsxml.dtd");
+    let form = form.to_str().expect("a path in UTF-8");
     for included in [&["--xinclude", "--noxincludenode"][..], &[]] {
         let checked = Command::new("xmllint")
-            .args(["--noout", "--nonet", "--dtdvalid", &form])
+            .args(["--noout", "--nonet", "--dtdvalid", form])
             .args(included)
             .arg(format!("{repository}/doc/res_userpresence-en_US.xml"))
             .output()

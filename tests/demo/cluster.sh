@@ -47,8 +47,7 @@ heading() {
 at() {
     node=$1
     dir=$base/$node
-    asterisk=("$(echo "$libraries"/ld-linux-*.so.?)" --library-path "$libraries"
-        "$root/usr/sbin/asterisk" -C "$dir/etc/asterisk.conf")
+    at_home
 }
 
 # cli NODE COMMAND [EXPECTED]: types the command there and shows its answer. Ends the demo if

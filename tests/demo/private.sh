@@ -8,6 +8,8 @@
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
+source "$repository/tests/asterisk/root.sh"
+
 die() {
     echo "$(basename "$0" .sh): $*" >&2
     exit 1
@@ -36,16 +38,18 @@ lock() {
     flock --nonblock 9 || die "another one is already running in $dir"
 }
 
+# Sets the command line of the Asterisk in $dir. An array and not a function, which would make a
+# shell in the background whose id is not Asterisk's.
+at_home() {
+    asterisk=("$loader" --library-path "$libraries" "$program" -C "$dir/etc/asterisk.conf")
+}
+
 # Writes every file that Asterisk needs. The configuration is linked, so an edit in its folder
 # takes effect at the next reload.
 layout() {
     local name
-    libraries=$(echo "$root"/usr/lib/*-linux-gnu)
-    # Run by the loader of its own C library. An array and not a function, which would
-    # make a shell in the background whose id is not Asterisk's.
-    asterisk=("$(echo "$libraries"/ld-linux-*.so.?)" --library-path "$libraries"
-        "$root/usr/sbin/asterisk" -C "$dir/etc/asterisk.conf")
-    [ -x "$root/usr/sbin/asterisk" ] || die "there is no Asterisk in $root: run 'make asterisk'"
+    find_asterisk "$root" || die "there is no Asterisk in $root: run 'make asterisk'"
+    at_home
     [ -f "$module" ] || die "there is no module $module: run 'make build'"
 
     next_port ami_port "${AMI_PORT:-15038}"
@@ -58,13 +62,13 @@ layout() {
     mkdir -p "$dir"/{etc,modules,data/documentation/thirdparty,lib,cache,spool,log}
     # The module itself is a copy: AMI's ModuleLoad refuses a link, and a build must not
     # change a file that a running Asterisk has mapped.
-    ln -s "$libraries"/asterisk/modules/*.so "$dir/modules"
+    ln -s "$modules"/*.so "$dir/modules"
     rm -f "$dir/modules/res_userpresence.so"
     cp "$module" "$dir/modules/res_userpresence.so"
-    for name in "$root"/usr/share/asterisk/*; do
+    for name in "$data"/*; do
         [ "${name##*/}" = documentation ] || ln -s "$name" "$dir/data"
     done
-    find "$root/usr/share/asterisk/documentation" -maxdepth 1 -type f \
+    find "$data/documentation" -maxdepth 1 -type f \
         -exec ln -s {} "$dir/data/documentation" \;
     for name in "$repository"/doc/*-en_US.xml; do
         [ ! -f "$name" ] || cp "$name" "$dir/data/documentation/thirdparty"

@@ -1,3 +1,6 @@
+/* Before Asterisk's headers, which redefine the names of its functions. */
+#include <malloc.h>
+
 #include "asterisk.h"
 
 #include <sys/mman.h>
@@ -77,6 +80,16 @@ char *shim_function_read(const char *function)
 int shim_fully_booted(void)
 {
 	return ast_fully_booted ? 1 : 0;
+}
+
+size_t shim_allocated(void)
+{
+#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 33)
+	/* It counts up to 4 GB. */
+	return (unsigned int) mallinfo().uordblks;
+#else
+	return mallinfo2().uordblks;
+#endif
 }
 
 /* A copy of a channel's text, made under the channel's lock. */
@@ -179,19 +192,26 @@ int shim_channel_rings(struct ast_channel *channel)
 	return rings;
 }
 
+/* A member of a snapshot: in segments, or in one piece with longer names. */
+#ifdef HAS_AST_CHANNEL_SNAPSHOT_BASE
+#define SNAPSHOT(snapshot, segment, member, whole) ((snapshot)->segment->member)
+#else
+#define SNAPSHOT(snapshot, segment, member, whole) ((snapshot)->whole)
+#endif
+
 void shim_snapshot_read(const struct ast_channel_snapshot *snapshot,
 	struct shim_snapshot *read)
 {
-	read->id = snapshot->base->uniqueid;
-	read->name = snapshot->base->name;
-	read->linked = snapshot->peer->linkedid;
-	read->caller_number = snapshot->caller->number;
-	read->caller_name = snapshot->caller->name;
-	read->connected_number = snapshot->connected->number;
-	read->connected_name = snapshot->connected->name;
-	read->dialled = snapshot->caller->dnid;
-	read->extension = snapshot->dialplan->exten;
-	read->created = snapshot->base->creationtime;
+	read->id = SNAPSHOT(snapshot, base, uniqueid, uniqueid);
+	read->name = SNAPSHOT(snapshot, base, name, name);
+	read->linked = SNAPSHOT(snapshot, peer, linkedid, linkedid);
+	read->caller_number = SNAPSHOT(snapshot, caller, number, caller_number);
+	read->caller_name = SNAPSHOT(snapshot, caller, name, caller_name);
+	read->connected_number = SNAPSHOT(snapshot, connected, number, connected_number);
+	read->connected_name = SNAPSHOT(snapshot, connected, name, connected_name);
+	read->dialled = SNAPSHOT(snapshot, caller, dnid, caller_dnid);
+	read->extension = SNAPSHOT(snapshot, dialplan, exten, exten);
+	read->created = SNAPSHOT(snapshot, base, creationtime, creationtime);
 	switch (snapshot->state) {
 	case AST_STATE_UP:
 		read->line = SHIM_LINE_UP;
@@ -213,27 +233,33 @@ void shim_snapshot_read(const struct ast_channel_snapshot *snapshot,
 	read->gone = ast_test_flag(&snapshot->flags, AST_FLAG_DEAD) ? 1 : 0;
 }
 
-const struct ast_channel_snapshot *shim_snapshot_after(
-	const struct ast_channel_snapshot_update *update)
+const struct ast_channel_snapshot *shim_snapshot_after(const void *message)
 {
+#ifdef HAS_AST_CHANNEL_SNAPSHOT_UPDATE
+	const struct ast_channel_snapshot_update *update = message;
+
 	return update->new_snapshot;
+#else
+	return message;
+#endif
 }
 
 const char *shim_blob_channel(const struct ast_channel_blob *blob)
 {
-	return blob->snapshot ? blob->snapshot->base->uniqueid : NULL;
+	return blob->snapshot ? SNAPSHOT(blob->snapshot, base, uniqueid, uniqueid) : NULL;
 }
 
 const char *shim_snapshot_withheld(const struct ast_channel_snapshot *snapshot)
 {
-	int allowed = (snapshot->caller->pres & AST_PRES_RESTRICTION) == AST_PRES_ALLOWED;
+	int presentation = SNAPSHOT(snapshot, caller, pres, caller_pres);
+	int allowed = (presentation & AST_PRES_RESTRICTION) == AST_PRES_ALLOWED;
 
-	return allowed ? NULL : snapshot->caller->number;
+	return allowed ? NULL : SNAPSHOT(snapshot, caller, number, caller_number);
 }
 
 const char *shim_parked_channel(const struct ast_parked_call_payload *call)
 {
-	return call->parkee ? call->parkee->base->name : NULL;
+	return call->parkee ? SNAPSHOT(call->parkee, base, name, name) : NULL;
 }
 
 const char *shim_http_remote(struct ast_tcptls_session_instance *session)

@@ -12,12 +12,16 @@
 struct ast_channel;
 struct ast_channel_blob;
 struct ast_channel_snapshot;
-struct ast_channel_snapshot_update;
 struct ast_config;
 struct ast_parked_call_payload;
 struct ast_str;
 struct ast_tcptls_session_instance;
 struct ast_variable;
+
+/* --- the C library's malloc.h --- */
+
+/* The bytes that the process has allocated. */
+size_t shim_allocated(void);
 
 /* --- strings.h --- */
 
@@ -123,9 +127,9 @@ struct shim_snapshot {
 void shim_snapshot_read(const struct ast_channel_snapshot *snapshot,
 	struct shim_snapshot *read);
 
-/* The snapshot after a change. */
-const struct ast_channel_snapshot *shim_snapshot_after(
-	const struct ast_channel_snapshot_update *update);
+/* The snapshot after a change, from the data of a message about the change: the message carries
+ * the snapshots before and after it, or the one after it alone. */
+const struct ast_channel_snapshot *shim_snapshot_after(const void *message);
 
 /* The id of a message's channel; NULL without a channel. It lives as long as the message. */
 const char *shim_blob_channel(const struct ast_channel_blob *blob);

@@ -57,6 +57,7 @@ pub mod pjsip;
 pub mod presencestate;
 pub mod prometheus;
 pub mod realtime;
+pub mod release;
 pub mod security;
 #[cfg(feature = "selftest")]
 pub mod selftest;

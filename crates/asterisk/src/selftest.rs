@@ -51,7 +51,7 @@ pub fn held() -> usize {
 /// The bytes that the whole process has allocated now, Asterisk included.
 pub fn held_by_all() -> usize {
     // SAFETY: SYSTEM-CALLS: it only counts, under the C library's locks.
-    unsafe { libc::mallinfo2() }.uordblks
+    unsafe { ffi::shim_allocated() }
 }
 
 // SAFETY: CALLER: every call is handed on to the system's allocator unchanged.

@@ -112,7 +112,7 @@ pub(super) unsafe fn with_event(
     }
     if Some(kind) == message_type() {
         // SAFETY: MESSAGE-DATA: a message of this type carries this structure.
-        let snapshot = unsafe { ffi::shim_snapshot_after(data.cast()) };
+        let snapshot = unsafe { ffi::shim_snapshot_after(data) };
         // SAFETY: CALLER: a live message.
         let time = unsafe { ffi::stasis_message_timestamp(message) };
         // SAFETY: CALLER, MESSAGE-DATA: it lives as long as the message, and never changes.

@@ -1,9 +1,10 @@
 //! The description of an instance.
 
 use super::instance::Instance;
-use super::modules::sets;
+use super::modules::{IF_PRESENT, sets};
 use super::namespace::Namespace;
 use super::paths;
+use super::root::root;
 
 /// The build of the module that an instance gets.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,8 @@ impl Builder {
 
     fn add_modules(&mut self, names: &[&str]) {
         for name in names {
-            if !self.modules.iter().any(|known| known == name) {
+            let absent = IF_PRESENT.contains(name) && !root().has_module(name);
+            if !absent && !self.modules.iter().any(|known| known == name) {
                 self.modules.push((*name).to_owned());
             }
         }

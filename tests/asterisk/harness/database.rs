@@ -10,9 +10,10 @@ use std::sync::Mutex;
 use super::builder::Builder;
 use super::instance::private_dir;
 use super::modules::sets;
-use super::paths::{Root, repository, repository_file};
+use super::paths::{repository, repository_file};
 use super::ports;
 use super::process::Process;
+use super::root::root;
 use super::wait::{PATIENCE, poll, wait_until};
 
 /// A kind of database, with the realtime driver that reads it.
@@ -193,7 +194,8 @@ impl Database {
                     &file("res_pgsql.conf").replace("5432", &port),
                 ),
             Engine::Mariadb => {
-                let driver = Root::find().libraries().join("odbc/libmaodbc.so");
+                let driver = root().library("odbc/libmaodbc.so");
+                let driver = driver.expect("the root has MariaDB's driver");
                 let odbc = file("odbc.ini").replace("3306", &port);
                 let drivers = format!("[MariaDB Unicode]\nDriver = {}\n", driver.display());
                 fs::write(self.dir.join("odbc.ini"), odbc).expect("our own directory");

@@ -1,7 +1,7 @@
 //! A running private Asterisk.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,9 +10,9 @@ use super::ami::Ami;
 use super::builder::{Builder, Ours};
 use super::config::{ADMIN, Ports, SECRET};
 use super::namespace::Namespace;
-use super::paths::Root;
 use super::ports;
 use super::process::Process;
+use super::root::root;
 use super::wait::{PATIENCE, poll, wait_until};
 
 /// The file name of the module under test.
@@ -22,7 +22,6 @@ pub const MODULE: &str = "res_userpresence.so";
 /// and removes its directory. If the test failed or `KEEP=1` is set, the directory stays
 /// and the end of the log is printed.
 pub struct Instance {
-    pub(super) root: Root,
     pub(super) dir: PathBuf,
     pub(super) ports: Ports,
     environment: Vec<(&'static str, String)>,
@@ -51,7 +50,6 @@ impl Instance {
     #[track_caller]
     pub(super) fn create(builder: Builder) -> Self {
         let instance = Self {
-            root: Root::find(),
             dir: private_dir(),
             ports: Ports {
                 ami: ports::free(),
@@ -95,11 +93,11 @@ impl Instance {
 
     /// The program, run by the root's own loader, with the instance's configuration.
     pub(super) fn asterisk(&self) -> Command {
-        let mut command = valgrind(self.root.loader());
+        let mut command = valgrind(root().loader());
         command
             .arg("--library-path")
-            .arg(self.root.libraries())
-            .arg(self.root.program())
+            .arg(root().libraries())
+            .arg(root().program())
             .arg("-C")
             .arg(self.path("etc/asterisk.conf"))
             .current_dir(&self.dir)
@@ -276,7 +274,7 @@ pub(super) fn private_dir() -> PathBuf {
 
 /// The command for a program; under valgrind, with a report in the folder
 /// `USERPRESENCE_VALGRIND`, if that is set (`make valgrind`).
-fn valgrind(program: PathBuf) -> Command {
+fn valgrind(program: &Path) -> Command {
     let Some(folder) = std::env::var_os("USERPRESENCE_VALGRIND").map(PathBuf::from) else {
         return Command::new(program);
     };

@@ -9,6 +9,7 @@ use super::calendar;
 use super::config;
 use super::instance::{Instance, MODULE};
 use super::paths;
+use super::root::root;
 
 impl Instance {
     /// Writes every file of the instance.
@@ -56,7 +57,7 @@ impl Instance {
     /// Makes a data directory with links into the root, so that documentation can be added
     /// without touching the root.
     fn link_data(&self) {
-        let (data, ours) = (self.root.data(), self.dir.join("data"));
+        let (data, ours) = (root().data(), self.dir.join("data"));
         let thirdparty = ours.join("documentation/thirdparty");
         fs::create_dir_all(ours.join("static-http")).expect("a directory below our own");
         fs::create_dir_all(&thirdparty).expect("a directory below our own");
@@ -107,7 +108,7 @@ impl Instance {
     /// the module directory.
     pub(super) fn provide_module(&self, name: &str) {
         let file = format!("{name}.so");
-        let from = self.root.modules().join(&file);
+        let from = root().module(name);
         if let Err(error) = fs::copy(&from, self.path("modules").join(&file)) {
             panic!("{}: {error}", from.display());
         }

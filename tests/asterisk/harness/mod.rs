@@ -55,6 +55,7 @@ pub mod publisher;
 mod queue;
 pub mod readers;
 mod receiver;
+mod root;
 mod sip;
 mod sipp;
 pub mod statuses;
@@ -85,6 +86,7 @@ pub use self::{
     publisher::{Published, Publisher},
     queue::Caller,
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
+    root::{root, skip},
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
     view::View,

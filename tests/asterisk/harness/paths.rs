@@ -1,4 +1,4 @@
-//! The paths of the unpacked Asterisk and of the module.
+//! The paths of the repository and of the module.
 
 use std::env;
 use std::fs;
@@ -51,50 +51,4 @@ pub(super) fn faketime() -> PathBuf {
     ));
     let path = path.canonicalize();
     path.expect("libfaketime is missing: run `make etcd`")
-}
-
-/// An unpacked Asterisk root, `target/asterisk/22` unless `ASTERISK_ROOT` says
-/// otherwise.
-pub(super) struct Root {
-    path: PathBuf,
-    /// Debian's name of this architecture, for example `x86_64-linux-gnu`.
-    multiarch: String,
-}
-
-impl Root {
-    pub(super) fn find() -> Self {
-        let path = env::var_os("ASTERISK_ROOT")
-            .map_or_else(|| repository().join("target/asterisk/22"), PathBuf::from);
-        let path = path
-            .canonicalize()
-            .unwrap_or_else(|_| panic!("{} is missing: run `make asterisk`", path.display()));
-        let multiarch = format!("{}-linux-gnu", env::consts::ARCH);
-        Self { path, multiarch }
-    }
-
-    /// The root's own dynamic loader: the machine's glibc may be too old for
-    /// the root's programs.
-    pub(super) fn loader(&self) -> PathBuf {
-        ["ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"]
-            .iter()
-            .map(|name| self.libraries().join(name))
-            .find(|path| path.exists())
-            .unwrap_or_else(|| panic!("no dynamic loader in {}", self.libraries().display()))
-    }
-
-    pub(super) fn libraries(&self) -> PathBuf {
-        self.path.join("usr/lib").join(&self.multiarch)
-    }
-
-    pub(super) fn modules(&self) -> PathBuf {
-        self.libraries().join("asterisk/modules")
-    }
-
-    pub(super) fn program(&self) -> PathBuf {
-        self.path.join("usr/sbin/asterisk")
-    }
-
-    pub(super) fn data(&self) -> PathBuf {
-        self.path.join("usr/share/asterisk")
-    }
 }

@@ -7,6 +7,11 @@
 //! subscriptions keep a pointer to the kind of body. While the module is not attached, new
 //! subscriptions are refused as for an unknown event, and live ones are not notified.
 
+#[cfg_attr(
+    not(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata"),
+    allow(dead_code, reason = "this release shows modules no SUBSCRIBE")
+)]
+mod requests;
 mod subscription;
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -18,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::guard::guard;
 use crate::peer::{Peer, RunningPeer};
-use crate::pjsip::request::{self, RequestBody, SipRequest, Unread};
+use crate::pjsip::request::{self, RequestBody};
 use crate::text::{self, source_file};
 use crate::{Error, ffi, log};
 
@@ -103,6 +108,9 @@ static REGISTERED: AtomicU8 = AtomicU8::new(OPEN);
 /// Whether the module runs and is attached.
 static ATTACHED: AtomicBool = AtomicBool::new(false);
 
+/// Whether res_pjsip_pubsub shows the SUBSCRIBE in which a key was pressed.
+const HAS_REQUESTS: bool = cfg!(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata");
+
 /// [`FeatureEvents`] with res_pjsip_pubsub.
 #[derive(Debug)]
 pub struct FeatureEventsPeer<F>(PhantomData<F>);
@@ -119,7 +127,14 @@ impl<F: FeatureEvents> Peer for FeatureEventsPeer<F> {
             register::<F>(peer)?;
         }
         if REGISTERED.load(Ordering::Acquire) == OURS {
-            if let Err(why) = request::prove(peer) {
+            let proof = if HAS_REQUESTS {
+                request::prove(peer)
+            } else {
+                Err(Error::new(
+                    "this release of Asterisk shows modules no SUBSCRIBE",
+                ))
+            };
+            if let Err(why) = proof {
                 log::notice(format_args!(
                     "The feature keys of desk phones show states and set none: {why}"
                 ));
@@ -211,16 +226,21 @@ fn find(peer: &RunningPeer) -> Result<FeatureFunctions, Error> {
 }
 
 fn handler<F: FeatureEvents>() -> ffi::ast_sip_subscription_handler {
-    let notifier = ffi::ast_sip_notifier {
-        default_accept: ACCEPT.as_ptr(),
-        new_subscribe: None,
-        new_subscribe_with_rdata: Some(new_subscribe::<F>),
-        subscription_established: Some(established::<F>),
-        refresh_subscribe: Some(refresh::<F>),
-        notify_created: None,
-        get_notify_data: Some(notify_data),
-        get_resource_display_name: None,
-    };
+    // SAFETY: ZERO-VALUE: pointers and callbacks.
+    let mut notifier = unsafe { std::mem::zeroed::<ffi::ast_sip_notifier>() };
+    notifier.default_accept = ACCEPT.as_ptr();
+    notifier.subscription_established = Some(established::<F>);
+    notifier.get_notify_data = Some(notify_data);
+    #[cfg(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata")]
+    {
+        notifier.new_subscribe_with_rdata = Some(requests::new_subscribe::<F>);
+        notifier.refresh_subscribe = Some(requests::refresh::<F>);
+    }
+    // A refresh is answered with what `notify_data` returns: the phone gets the true state.
+    #[cfg(not(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata"))]
+    {
+        notifier.new_subscribe = Some(new_subscribe_unread::<F>);
+    }
     // SAFETY: ZERO-VALUE: pointers and callbacks, and the link of a list.
     let mut handler = unsafe { std::mem::zeroed::<ffi::ast_sip_subscription_handler>() };
     handler.event_name = EVENT.as_ptr();
@@ -280,39 +300,40 @@ unsafe fn name_of<'a>(endpoint: *const ffi::ast_sip_endpoint) -> Option<&'a str>
     unsafe { text::utf8(name) }
 }
 
+/// The answer to a SUBSCRIBE that begins a subscription; `read` gets the endpoint's name.
+///
 /// # Safety
-/// Called by res_pjsip_pubsub with a live endpoint, a C string and a received request.
-unsafe extern "C" fn new_subscribe<F: FeatureEvents>(
-    endpoint: *mut ffi::ast_sip_endpoint,
-    _resource: *const c_char,
-    rdata: *mut ffi::pjsip_rx_data,
+/// `endpoint` is NULL or a live endpoint.
+unsafe fn begin<F: FeatureEvents>(
+    endpoint: *const ffi::ast_sip_endpoint,
+    read: impl FnOnce(&str) -> Result<(), SipStatus>,
 ) -> c_int {
     let answer = || {
         if !ATTACHED.load(Ordering::Acquire) || endpoint.is_null() {
             return Err(BAD_EVENT);
         }
-        // SAFETY: CALLER, CALLBACK-ARGUMENTS: it lives until the callback returns.
+        // SAFETY: CALLER: it lives until this function returns.
         let name = unsafe { name_of(endpoint) }.ok_or(404_u16)?;
         F::subscribe(name)?;
         if subscription::are_full() {
             log::warning("There are too many subscriptions to feature keys: 503 for a phone");
             return Err(503);
         }
-        // SAFETY: CALLER, CALLBACK-ARGUMENTS: a request that was received, until the callback
-        // returns.
-        press::<F>(name, &unsafe { SipRequest::new(rdata) })
+        read(name)
     };
     let answer = guard(|| Err(500), answer);
     c_int::from(answer.err().unwrap_or(200))
 }
 
-/// Hands on what the body asks for, if there is one.
-fn press<F: FeatureEvents>(endpoint: &str, request: &SipRequest<'_>) -> Result<(), SipStatus> {
-    match request.body() {
-        Ok(body) => F::request(endpoint, &body),
-        Err(Unread::Parts) => Err(415),
-        Err(Unread::None | Unread::Old | Unread::Unknown) => Ok(()),
-    }
+/// # Safety
+/// Called by res_pjsip_pubsub with a live endpoint and a C string.
+#[cfg(not(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata"))]
+unsafe extern "C" fn new_subscribe_unread<F: FeatureEvents>(
+    endpoint: *mut ffi::ast_sip_endpoint,
+    _resource: *const c_char,
+) -> c_int {
+    // SAFETY: CALLER, CALLBACK-ARGUMENTS: the endpoint lives until the callback returns.
+    unsafe { begin::<F>(endpoint, |_| Ok(())) }
 }
 
 /// # Safety
@@ -332,33 +353,6 @@ unsafe extern "C" fn established<F: FeatureEvents>(sub: *mut ffi::ast_sip_subscr
             }
         },
     )
-}
-
-/// Always -1: res_pjsip_pubsub goes on and answers with a NOTIFY.
-///
-/// # Safety
-/// Called by res_pjsip_pubsub with a live subscription and a received request.
-unsafe extern "C" fn refresh<F: FeatureEvents>(
-    sub: *mut ffi::ast_sip_subscription,
-    rdata: *mut ffi::pjsip_rx_data,
-) -> c_int {
-    guard(
-        || (),
-        || {
-            let subscription = Registry::of(sub);
-            let Some(subscription) = subscription.filter(|_| ATTACHED.load(Ordering::Acquire))
-            else {
-                return;
-            };
-            // SAFETY: CALLER, CALLBACK-ARGUMENTS: a request that was received, until the
-            // callback returns.
-            let request = unsafe { SipRequest::new(rdata) };
-            // What is refused is answered by the true state.
-            let _ = press::<F>(subscription.endpoint(), &request);
-            subscription.send_everything();
-        },
-    );
-    -1
 }
 
 /// # Safety
