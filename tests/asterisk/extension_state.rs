@@ -4,7 +4,7 @@
 
 use crate::harness::barrier::{all_events, configured};
 use crate::harness::users::set;
-use crate::harness::{Ami, Builder, Instance, MODULE, Subscriber, wait_until};
+use crate::harness::{Ami, Builder, Instance, MODULE, Subscriber, root};
 
 const BOB: &str = "[general]\n[Bob]\ntype = user\nextension = 200,Custom:desk\n";
 
@@ -211,31 +211,9 @@ fn only_spellings_of_hints_are_published() {
     let names: Vec<&str> = told.iter().map(|(device, _)| device.as_str()).collect();
     let by_spelling = ["UserPresence:Bob", "UserPresence:bob"];
     // Older cores match without regard to case, and need one.
-    match hints_match_case(&ast) {
+    match root().keeps_extension_states() {
         true => assert_eq!(names, by_spelling),
         false => assert_eq!(names, by_spelling[..1]),
     }
     assert!(told.iter().all(|(_, state)| state == "BUSY"), "{told:?}");
-}
-
-/// Whether this Asterisk's hints follow a device under their own spelling only, by a device that
-/// is not ours.
-fn hints_match_case(ast: &Instance) -> bool {
-    ast.write_config(
-        "extensions.conf",
-        "[default]\nexten => 2900,hint,Custom:Lamp\nexten => 2901,hint,Custom:other\n",
-    );
-    ast.cli("dialplan reload");
-    ast.set_device("lamp", "INUSE");
-    ast.set_device("other", "INUSE");
-    ast.wait_hint_state("2901", "InUse");
-    let mut state = String::new();
-    // The older core hands its devices on in a thread.
-    wait_until("the device is at rest", || {
-        let now = ast.hint("2900").state;
-        let rests = now == state;
-        state = now;
-        rests.then_some(())
-    });
-    state != "InUse"
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -114,6 +114,18 @@ impl Root {
     /// Whether it has this module of Asterisk's, named without its ending.
     pub fn has_module(&self, name: &str) -> bool {
         self.module(name).exists()
+    }
+
+    /// Whether its core keeps the state of hints in `extension_state.c`, as from 20.21, 22.11 and
+    /// 23.5 on. It then combines the presences of a hint in one fixed order, and follows devices
+    /// under the spelling of the hint alone.
+    pub fn keeps_extension_states(&self) -> bool {
+        static FOUND: OnceLock<bool> = OnceLock::new();
+        *FOUND.get_or_init(|| {
+            let program = fs::read(&self.program).expect("the program");
+            let name = b"\0ast_extension_state_topic_all\0";
+            program.windows(name.len()).any(|bytes| bytes == name)
+        })
     }
 
     /// The directory with documentation, sounds and the descriptions of the REST interface.
