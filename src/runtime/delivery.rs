@@ -61,7 +61,7 @@ impl Runtime {
         crate::trip::published();
     }
 
-    fn publish_device(&self, user: &str, watcher: Watcher, state: DeviceState) {
+    pub(super) fn publish_device(&self, user: &str, watcher: Watcher, state: DeviceState) {
         for device in self.spellings.all(user, watcher) {
             if let Err(why) = self.host().publish_device(&device, state) {
                 log::error!("The device state of '{user}' could not be published: {why}");

@@ -217,3 +217,107 @@ impl Runtime {
 fn device_of(user: &str, watcher: Watcher) -> String {
     format!("{USER_LABEL}:{user}{}", watcher.suffix())
 }
+
+#[cfg(all(test, not(feature = "loom")))]
+mod tests {
+    use super::super::testing::{Fake, runtime_where};
+    use super::*;
+    use presence::model::device::DeviceState;
+
+    const BOB: &str = "[Bob]\ntype = user\n[carol]\ntype = user\n";
+
+    fn put(fake: &Fake, hints: &[&str]) {
+        let hints = hints.iter().enumerate().map(|(number, names)| {
+            let context = "default".to_owned();
+            (context, number.to_string(), (*names).to_owned())
+        });
+        *fake.hints.lock().unwrap() = hints.collect();
+    }
+
+    fn published(fake: &Fake) -> Vec<String> {
+        let devices = std::mem::take(&mut *fake.devices.lock().unwrap());
+        devices.into_iter().map(|(device, _)| device).collect()
+    }
+
+    fn started(match_case: bool) -> (Arc<Runtime>, Arc<Fake>) {
+        runtime_where(BOB, |fake| {
+            fake.match_case.store(match_case, Ordering::Relaxed);
+        })
+    }
+
+    #[test]
+    fn the_spellings_of_hints_are_published_once_they_may_be_new() {
+        let (runtime, fake) = started(true);
+        let hints = [
+            "UserPresence:Bob&PJSIP/1",
+            "userpresence:bob,UserPresence:bob",
+            "UserPresence:BOB@queue",
+            "UserPresence:nobody",
+        ];
+        put(&fake, &hints);
+        assert_eq!(runtime.follow_spellings(), None);
+        assert_eq!(published(&fake), Vec::<String>::new());
+        runtime.device_asked();
+        assert_eq!(runtime.follow_spellings(), None);
+        let mut told = published(&fake);
+        told.sort();
+        let expected = [
+            "UserPresence:BOB@queue",
+            "UserPresence:Bob",
+            "UserPresence:Bob@queue",
+            "userpresence:bob",
+        ];
+        assert_eq!(told, expected);
+        // Again after a pause, and only what is new.
+        put(&fake, &[&hints[..], &["UserPresence:CAROL"]].concat());
+        runtime.device_asked();
+        let read = fake.hints_read.load(Ordering::Relaxed);
+        assert!(runtime.follow_spellings() > Some(runtime.now()));
+        assert_eq!(fake.hints_read.load(Ordering::Relaxed), read);
+        *runtime.spellings.read.lock() = LastReading::default();
+        assert_eq!(runtime.follow_spellings(), None);
+        assert_eq!(
+            published(&fake),
+            ["UserPresence:carol", "UserPresence:CAROL"]
+        );
+        runtime.publish_device("Bob", Watcher::Lamp, DeviceState::Busy);
+        assert_eq!(published(&fake), ["UserPresence:Bob", "userpresence:bob"]);
+        runtime.spellings.forget("Bob");
+        runtime.publish_device("Bob", Watcher::Lamp, DeviceState::Busy);
+        assert_eq!(published(&fake), ["UserPresence:Bob"]);
+    }
+
+    #[test]
+    fn a_device_has_a_bounded_number_of_spellings() {
+        let (runtime, fake) = started(true);
+        // Each bit of the number is a letter's case.
+        let letters =
+            |number: usize| {
+                let label = "userpresence".chars().enumerate().map(|(bit, letter)| {
+                    match number >> bit & 1 {
+                        0 => letter,
+                        _ => letter.to_ascii_uppercase(),
+                    }
+                });
+                label.chain(":carol".chars()).collect::<String>()
+            };
+        let hints: Vec<String> = (0..100).map(letters).collect();
+        put(&fake, &hints.iter().map(String::as_str).collect::<Vec<_>>());
+        runtime.device_asked();
+        runtime.follow_spellings();
+        published(&fake);
+        runtime.publish_device("carol", Watcher::Lamp, DeviceState::Busy);
+        assert_eq!(published(&fake).len(), MOST + 1);
+    }
+
+    #[test]
+    fn an_older_core_needs_one_spelling() {
+        let (runtime, fake) = started(false);
+        put(&fake, &["UserPresence:bob"]);
+        runtime.device_asked();
+        assert_eq!(runtime.follow_spellings(), None);
+        assert_eq!(fake.hints_read.load(Ordering::Relaxed), 0);
+        runtime.publish_device("Bob", Watcher::Lamp, DeviceState::Busy);
+        assert_eq!(published(&fake), ["UserPresence:Bob"]);
+    }
+}

@@ -415,7 +415,16 @@ impl Post for NoPost {
 
 /// A runtime of that configuration, on a fake; nothing runs yet.
 pub fn runtime(configuration: &str) -> (Arc<Runtime>, Arc<Fake>) {
+    runtime_where(configuration, |_| ())
+}
+
+/// The same with a fake that was prepared before.
+pub fn runtime_where(
+    configuration: &str,
+    prepare: impl FnOnce(&Fake),
+) -> (Arc<Runtime>, Arc<Fake>) {
     let fake = Arc::new(Fake::default());
+    prepare(&fake);
     let host = Box::new(FakeHost(fake.clone()));
     let kept = Arc::new(ProcessState::default());
     let connector = Arc::new(FakeConnector::default());
