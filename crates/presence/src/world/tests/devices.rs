@@ -172,7 +172,7 @@ fn watchers_learn_of_added_and_removed_users() {
     // comes first, because the core ignores Unknown for a device that was never published.
     let mut gone = sent("a", Watcher::Lamp, &[Invalid]);
     gone.extend(sent("a", Watcher::Queue, &[Unavailable, Unknown]));
-    gone.push(Effect::Forget("a".into()));
+    gone.extend(["a", "b"].map(|name| Effect::Forget(name.into())));
     assert_eq!(removed.withdrawn, gone);
     assert_eq!(effects, []);
     // A hint may have asked for a user before the user existed.
