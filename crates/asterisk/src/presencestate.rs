@@ -286,8 +286,10 @@ pub fn forget(address: &str) {
     else {
         return;
     };
+    // SAFETY: HOST-GLOBALS: a topic of the core's, or NULL.
+    let topic = unsafe { ffi::ast_presence_state_topic_all() };
     // SAFETY: HOST-GLOBALS: the topic whose messages that cache keeps, or NULL.
-    unsafe { stasis::forget(cache, kind, &address, ffi::ast_presence_state_topic_all()) };
+    unsafe { stasis::forget(cache, kind, &address, topic) };
 }
 
 /// Calls `visit` with the address, state, subtype and message of a message; not for a message
