@@ -152,7 +152,11 @@ fn no_stale_state_stays() {
     // The core asks for a device that was forgotten: there is no such user.
     for (extension, names) in HINTS {
         ast.wait_device(names, "INVALID");
-        ast.wait_hint_state(extension, "Unavailable");
+        // A queue may go on to ring the member: its device is unknown, which newer cores show as
+        // idle in a hint.
+        if !names.ends_with("@Queue") {
+            ast.wait_hint_state(extension, "Unavailable");
+        }
     }
     let states = ast.ami().list(&[("Action", "PresenceStateList")]);
     let names = states.iter().filter_map(|state| state.get("Presentity"));
