@@ -76,9 +76,23 @@ impl Publisher for Asterisk {
         presencestate::publish(USER_LABEL, user, state, subtype, message).map_err(refusal)
     }
 
+    fn publish_unset(&self, address: &str) -> Result<(), HostError> {
+        let (label, name) = address.split_once(':').unwrap_or((address, ""));
+        let state = presencestate::PresenceState::NotSet;
+        presencestate::publish(label, name, state, "", "").map_err(refusal)
+    }
+
+    fn forget_presence(&self, address: &str) {
+        presencestate::forget(address);
+    }
+
     fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), HostError> {
         let device = CString::new(device).unwrap_or_default();
         devicestate::publish(&device, convert::dev_state(state)).map_err(refusal)
+    }
+
+    fn forget_device(&self, device: &str) {
+        devicestate::forget(device);
     }
 
     fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]) {
@@ -161,6 +175,10 @@ impl Providers for Asterisk {
                 names: hint.names,
             });
         });
+    }
+
+    fn hints_match_case(&self) -> bool {
+        hints::match_case()
     }
 
     fn hint(&self, context: &str, extension: &str) -> Option<String> {

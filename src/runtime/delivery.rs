@@ -45,6 +45,7 @@ impl Runtime {
             }
             Effect::Publish(user, presence) => self.publish(user, presence),
             Effect::Device(user, watcher, state) => self.publish_device(user, *watcher, *state),
+            Effect::Forget(user) => self.forget_published(user),
             Effect::Settings(user) => {
                 self.update_phones(user);
                 self.own_actions_changed(user);
@@ -61,10 +62,20 @@ impl Runtime {
         crate::trip::published();
     }
 
-    fn publish_device(&self, user: &str, watcher: Watcher, state: DeviceState) {
-        let device = format!("{USER_LABEL}:{user}{}", watcher.suffix());
-        if let Err(why) = self.host().publish_device(&device, state) {
-            log::error!("The device state of '{user}' could not be published: {why}");
+    pub(super) fn publish_device(&self, user: &str, watcher: Watcher, state: DeviceState) {
+        for device in self.spellings.all(user, watcher) {
+            if let Err(why) = self.host().publish_device(&device, state) {
+                log::error!("The device state of '{user}' could not be published: {why}");
+            }
+        }
+    }
+
+    fn forget_published(&self, user: &str) {
+        self.host().forget_presence(&format!("{USER_LABEL}:{user}"));
+        for watcher in Watcher::ALL {
+            for device in self.spellings.all(user, watcher) {
+                self.host().forget_device(&device);
+            }
         }
     }
 

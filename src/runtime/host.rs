@@ -43,11 +43,24 @@ pub trait Publisher {
     /// Asterisk's refusal.
     fn publish_presence(&self, user: &str, presence: &Presence) -> Result<(), HostError>;
 
+    /// Publishes `not_set` for an address of a user, in that spelling.
+    ///
+    /// # Errors
+    /// Asterisk's refusal.
+    fn publish_unset(&self, address: &str) -> Result<(), HostError>;
+
+    /// Has Asterisk forget the presence published last of an address, spelled like that:
+    /// whoever reads it next gets its provider's answer.
+    fn forget_presence(&self, address: &str);
+
     /// Publishes a device state, such as that of `UserPresence:<user>`.
     ///
     /// # Errors
     /// Asterisk's refusal.
     fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), HostError>;
+
+    /// Has Asterisk forget the state published last of a device, spelled like that.
+    fn forget_device(&self, device: &str);
 
     /// Sends an AMI event.
     fn send_event(&self, class: EventClass, name: &CStr, headers: &[(&str, &str)]);
@@ -133,6 +146,10 @@ pub trait Providers {
 
     /// Shows each hint of the dialplan. The dialplan is locked meanwhile.
     fn each_hint(&self, visit: &mut dyn FnMut(HintEntry<'_>));
+
+    /// Whether a hint follows a device only under the very spelling that the hint has, as from
+    /// 20.21, 22.11 and 23.5 on. It never changes.
+    fn hints_match_case(&self) -> bool;
 
     /// What the hint of an extension names, as the dialplan finds it in that context.
     fn hint(&self, context: &str, extension: &str) -> Option<String>;

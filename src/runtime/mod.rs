@@ -50,6 +50,7 @@ pub mod reload;
 pub mod schedules;
 pub mod sequences;
 pub mod sessions;
+pub mod spellings;
 pub mod stats;
 pub mod store;
 #[cfg(all(test, not(feature = "loom")))]
@@ -90,6 +91,7 @@ use reload::ReloadLock;
 use schedules::Schedules;
 use sequences::Sequences;
 use sessions::Sessions;
+use spellings::Spellings;
 use stats::Stats;
 use store::Store;
 use warnings::Warnings;
@@ -112,6 +114,7 @@ pub struct Runtime {
     sequences: Sequences,
     functions: FunctionCheck,
     hints: HintIndex,
+    spellings: Spellings,
     calls: CallTable,
     queues: QueueCache,
     lists: ListExtensions,
@@ -155,6 +158,7 @@ impl Runtime {
         connector: Arc<dyn Connector>,
     ) -> Arc<Self> {
         Arc::new(Runtime {
+            spellings: Spellings::new(host.hints_match_case()),
             host,
             store: Store::default(),
             feed: Arc::new(Feed::new(kept.clone())),

@@ -1,7 +1,8 @@
 //! The persister: one thread for work that may wait for a disk.
 //!
 //! It writes statuses to the addresses of extensions, stores rows in AstDB, and acts when a
-//! time comes: the settle time, the end of timed statuses and of sessions, schedules. Its
+//! time comes: the settle time, the end of timed statuses and of sessions, schedules. It reads the hints
+//! if their spellings matter. Its
 //! work is bounded by the number of users and addresses, because each waits at most once,
 //! with its latest value.
 
@@ -164,6 +165,7 @@ impl Runtime {
                 self.settle(),
                 self.check_functions(),
                 self.end_sessions(),
+                self.follow_spellings(),
             ];
             let more = self.write_out(rows);
             let more_rows = rows.store_some(self);

@@ -293,6 +293,12 @@ impl Runtime {
             }
             read.devices.push((id, self.host().device(name)));
         }
+        let gone = spelled_no_more(&running, plan.directory());
+        // What a hint has followed may be another spelling now.
+        let is_respelled = |name: &Arc<str>| plan.directory().user(name).is_some();
+        if self.spellings.matter() && gone.iter().any(is_respelled) {
+            self.note_spellings_for(plan.directory());
+        }
         let new_devices = plan.new_devices();
         let new_devices: Vec<String> = new_devices.map(|(_, name)| name.to_owned()).collect();
         let removed = self.update(|world, now| {
@@ -310,6 +316,9 @@ impl Runtime {
         });
         // What was known before goes here, without a lock.
         drop(removed.ok_or(NOT_RUNNING)??);
+        for name in gone.iter().filter(|name| !is_respelled(name)) {
+            self.spellings.forget(name);
+        }
         // A login may have gone, or have another password, also where all streams go on.
         self.sessions.logins_changed();
         if self.applications().any() {
@@ -377,6 +386,16 @@ pub(super) fn loses_all(counts: Counts) -> String {
          does it all the same",
         counts.before
     )
+}
+
+/// The users that go, or are spelled differently.
+fn spelled_no_more(running: &Directory, next: &Directory) -> Vec<Arc<str>> {
+    let names = running.users().map(|(_, user)| &user.name);
+    let is_gone = |name: &&Arc<str>| {
+        let user = next.user(name);
+        user.is_none_or(|user| next.get(user).name != **name)
+    };
+    names.filter(is_gone).cloned().collect()
 }
 
 fn kept(why: String) -> String {

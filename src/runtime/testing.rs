@@ -58,6 +58,12 @@ pub struct Fake {
     pub answers: Mutex<BTreeMap<String, Vec<ManagerMessage>>>,
     /// Whether Asterisk still boots.
     pub boots: AtomicBool,
+    /// Whether a hint follows a device under its own spelling only.
+    pub match_case: AtomicBool,
+    /// The devices that were published, in order.
+    pub devices: Mutex<Vec<(String, DeviceState)>>,
+    /// The addresses and devices that were forgotten, in order.
+    pub forgotten: Mutex<Vec<String>>,
 }
 
 impl Fake {
@@ -108,8 +114,24 @@ impl Publisher for FakeHost {
         Ok(())
     }
 
-    fn publish_device(&self, _: &str, _: DeviceState) -> Result<(), HostError> {
+    fn publish_unset(&self, address: &str) -> Result<(), HostError> {
+        let told = Told::Presence(address.to_owned(), "not_set", String::new());
+        self.0.told.lock().unwrap().push(told);
         Ok(())
+    }
+
+    fn forget_presence(&self, address: &str) {
+        self.0.forgotten.lock().unwrap().push(address.to_owned());
+    }
+
+    fn publish_device(&self, device: &str, state: DeviceState) -> Result<(), HostError> {
+        let mut devices = self.0.devices.lock().unwrap();
+        devices.push((device.to_owned(), state));
+        Ok(())
+    }
+
+    fn forget_device(&self, device: &str) {
+        self.forget_presence(device);
     }
 
     fn send_event(&self, _: EventClass, name: &CStr, headers: &[(&str, &str)]) {
@@ -208,6 +230,10 @@ impl Providers for FakeHost {
                 names: names.as_bytes(),
             });
         }
+    }
+
+    fn hints_match_case(&self) -> bool {
+        self.0.match_case.load(Ordering::Relaxed)
     }
 
     fn hint(&self, context: &str, extension: &str) -> Option<String> {
@@ -389,7 +415,16 @@ impl Post for NoPost {
 
 /// A runtime of that configuration, on a fake; nothing runs yet.
 pub fn runtime(configuration: &str) -> (Arc<Runtime>, Arc<Fake>) {
+    runtime_where(configuration, |_| ())
+}
+
+/// The same with a fake that was prepared before.
+pub fn runtime_where(
+    configuration: &str,
+    prepare: impl FnOnce(&Fake),
+) -> (Arc<Runtime>, Arc<Fake>) {
     let fake = Arc::new(Fake::default());
+    prepare(&fake);
     let host = Box::new(FakeHost(fake.clone()));
     let kept = Arc::new(ProcessState::default());
     let connector = Arc::new(FakeConnector::default());

@@ -1,11 +1,10 @@
 //! The device state provider `UserPresence:<user>`, and `UserPresence:<user>@queue` for a
 //! queue's `state_interface`.
 
-use crate::runtime::warnings;
 use std::ffi::CStr;
 
 use crate::convert;
-use crate::runtime::store;
+use crate::runtime::{self, warnings};
 use asterisk::devicestate::{DevState, DeviceProvider};
 use presence::model::device::{DeviceState, Watcher};
 use presence::model::text::quoted;
@@ -19,9 +18,14 @@ impl DeviceProvider for UserDeviceProvider {
     fn state(name: &str) -> DevState {
         crate::trip("device provider");
         let (name, watcher) = Watcher::split(name);
-        let found = store::read(|world| {
-            let user = world.directory().user(name)?;
-            Some(world.ask(user, watcher))
+        let found = runtime::with(|runtime| {
+            let found = runtime.read(|world| {
+                let user = world.directory().user(name)?;
+                Some(world.ask(user, watcher))
+            });
+            let found = found.flatten()?;
+            runtime.device_asked();
+            Some(found)
         });
         let state = found.flatten().unwrap_or_else(|| {
             warnings::warn_once("no user", &name.to_ascii_lowercase(), || {

@@ -28,6 +28,7 @@ mod dial_load;
 mod dialplan;
 mod documentation;
 mod endurance;
+mod extension_state;
 mod feature_keys;
 mod feed;
 mod freepbx;

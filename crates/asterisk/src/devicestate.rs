@@ -156,6 +156,15 @@ pub fn publish(name: &CStr, state: DevState) -> Result<(), Error> {
     }
 }
 
+/// Has the core forget what this server has published of a device, label included: the next
+/// reader gets the answer of its provider. Hints that follow the device keep its last state.
+pub fn forget(name: &str) {
+    if let Ok(name) = CText::new(name) {
+        // SAFETY: HOST-COPIES: a C string that lives through the call.
+        unsafe { ffi::ast_device_state_clear_cache(name.as_ptr()) };
+    }
+}
+
 /// Publishes that the state of a device is unknown, so that the core asks the device's
 /// provider for it.
 ///

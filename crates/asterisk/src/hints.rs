@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::OnceLock;
 
 use super::ffi;
 use super::text::{self, CText};
@@ -16,6 +17,19 @@ pub struct DialplanHint<'a> {
     pub extension: &'a [u8],
     /// What the hint names, such as `PJSIP/2000,CustomPresence:alice`.
     pub names: &'a [u8],
+}
+
+/// Whether a hint follows a device only under the very spelling that the hint has. That is so
+/// where `extension_state.h` keeps the state of hints, as in 20.21, 22.11 and 23.5; before them
+/// the core matched devices without regard to case. Presences are matched so everywhere.
+pub fn match_case() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let name = c"ast_extension_state_topic_all";
+        // SAFETY: SYSTEM-CALLS: it looks for a C string among the symbols that are loaded.
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        !found.is_null()
+    })
 }
 
 /// Whether an extension matches a pattern, such as `_2XX`.

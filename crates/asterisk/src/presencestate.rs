@@ -275,6 +275,23 @@ pub fn cached(mut visit: impl FnMut(&[u8], PresenceState, &[u8], &[u8])) {
     });
 }
 
+/// Has the core forget the last presence published of an address, label included: whoever
+/// reads it next gets the answer of its provider. The core tells addresses apart by case here.
+pub fn forget(address: &str) {
+    // SAFETY: HOST-GLOBALS: a cache of the core's, or NULL.
+    let cache = unsafe { ffi::ast_presence_state_cache() };
+    // SAFETY: HOST-GLOBALS: it lives until the core ends.
+    let cache = unsafe { Cache::new(cache) };
+    let (Some(cache), Some(kind), Ok(address)) = (cache, message_type(), CText::new(address))
+    else {
+        return;
+    };
+    // SAFETY: HOST-GLOBALS: a topic of the core's, or NULL.
+    let topic = unsafe { ffi::ast_presence_state_topic_all() };
+    // SAFETY: HOST-GLOBALS: the topic whose messages that cache keeps, or NULL.
+    unsafe { stasis::forget(cache, kind, &address, topic) };
+}
+
 /// Calls `visit` with the address, state, subtype and message of a message; not for a message
 /// whose state is INVALID.
 ///

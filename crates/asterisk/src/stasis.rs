@@ -13,7 +13,7 @@ use super::mailbox::{self, Mailbox};
 use super::parking::{self, Space};
 use super::presencestate::{self, PresenceState};
 use super::snapshots::{self, ChannelEvent};
-use super::text::source_file;
+use super::text::{CText, source_file};
 use super::{Error, entry, ffi};
 
 /// Receives each presence published: address with label, state, subtype, message. One
@@ -491,6 +491,37 @@ pub(super) fn cached(
 }
 
 type MessageVisitor<'a> = &'a mut dyn FnMut(*const ffi::stasis_message);
+
+/// Removes from a cache what this server has published under a name: its topic gets a message
+/// that only the cache heeds. A cache without that name stays as it is.
+///
+/// # Safety
+/// `topic` is NULL or a topic of the core's, and `cache` caches its messages of that type.
+pub(super) unsafe fn forget(
+    cache: Cache,
+    kind: MessageType,
+    name: &CText,
+    topic: *mut ffi::stasis_topic,
+) {
+    if topic.is_null() {
+        return;
+    }
+    // SAFETY: INVARIANT, HOST-COPIES: live cache and type, and a C string.
+    let held = unsafe { ffi::stasis_cache_get(cache.0.as_ptr(), kind.0.as_ptr(), name.as_ptr()) };
+    if held.is_null() {
+        return;
+    }
+    // SAFETY: HOST-OBJECTS: a live message, whose reference the new one takes for itself.
+    let clear = unsafe { ffi::stasis_cache_clear_create(held) };
+    if !clear.is_null() {
+        // SAFETY: CALLER, HOST-OBJECTS: a live topic and a live message.
+        unsafe { ffi::stasis_publish(topic, clear) };
+    }
+    for message in [held, clear] {
+        // SAFETY: HOST-OBJECTS: this reference or NULL, given back once.
+        unsafe { ffi::__ao2_cleanup(message.cast()) };
+    }
+}
 
 /// # Safety
 /// `message` is a live message, and `visit` the [`MessageVisitor`] of [`cached`], which nobody

@@ -139,6 +139,14 @@ impl Root {
         fs::read_to_string(header).is_ok_and(|text| text.contains(name))
     }
 
+    /// Whether its core keeps the state of hints in `extension_state.c`, as from 20.21, 22.11 and
+    /// 23.5 on. It then combines the presences of a hint in one fixed order, and follows devices
+    /// under the spelling of the hint alone.
+    pub fn keeps_extension_states(&self) -> bool {
+        static FOUND: OnceLock<bool> = OnceLock::new();
+        *FOUND.get_or_init(|| self.exports("ast_extension_state_topic_all"))
+    }
+
     /// The directory with documentation, sounds and the descriptions of the REST interface.
     pub fn data(&self) -> &Path {
         &self.data

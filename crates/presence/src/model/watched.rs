@@ -12,6 +12,10 @@ pub struct Watched {
     pub presences: HashSet<String>,
     /// The users who are watched as a device.
     pub devices: HashSet<(String, Watcher)>,
+    /// The devices of users as hints spell them, label included.
+    pub spellings: HashSet<String>,
+    /// The same for presences.
+    pub presence_spellings: HashSet<String>,
 }
 
 impl Watched {
@@ -19,10 +23,16 @@ impl Watched {
     /// list of presences; each list is separated by `&`.
     pub fn add_hint(&mut self, text: &str) {
         let (devices, presences) = text.split_once(',').unwrap_or((text, ""));
-        devices
-            .split('&')
-            .for_each(|device| self.add_device(device));
+        for device in devices.split('&') {
+            self.add_device(device);
+            if below(device, USER_LABEL).is_some() {
+                self.spellings.insert(device.to_owned());
+            }
+        }
         for address in presences.split(['&', ',']) {
+            if below(address, USER_LABEL).is_some() {
+                self.presence_spellings.insert(address.to_owned());
+            }
             if let Some(name) = below(address.trim(), USER_LABEL) {
                 self.presences.insert(name.to_ascii_lowercase());
             }
@@ -63,6 +73,12 @@ mod tests {
                 ("erin".to_owned(), Watcher::Lamp),
             ]
             .into(),
+            spellings: set(&[
+                "userpresence:Bob",
+                "UserPresence:carol@queue",
+                "UserPresence:erin",
+            ]),
+            presence_spellings: set(&["UserPresence:ALICE", "UserPresence:b", "UserPresence:dave"]),
         };
         assert_eq!(watched, expected);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Effect, Plan, World};
 use crate::directory::UserId;
 use crate::model::address::{USER_LABEL, below};
-use crate::model::device::Watcher;
+use crate::model::device::{DeviceState, Watcher};
 use crate::model::state::Presence;
 use crate::model::watched::Watched;
 
@@ -19,6 +19,8 @@ pub struct Found {
     pub presences: Vec<(String, Presence)>,
     /// The users that hints watch.
     pub watched: Watched,
+    /// The devices that hints spell in a way in which they were not published before.
+    pub respelled: Vec<(String, Watcher)>,
 }
 
 /// How many users without a hint are published, only so that they appear in Asterisk's list
@@ -83,14 +85,24 @@ impl World {
                 effects.push(Effect::Publish(user.name.clone(), present.clone()));
             }
         }
-        for (name, watcher) in &found.watched.devices {
-            if let Some(id) = named(name) {
-                let state = self.ask(id, *watcher);
-                let name = directory.get(id).name.clone();
-                effects.push(Effect::Device(name, *watcher, state));
-            }
-        }
+        let devices = found.watched.devices.iter();
+        let devices = devices.filter(|(name, _)| named(name).is_some());
+        effects.extend(self.show_devices(devices));
         effects
+    }
+
+    /// Shows users to those who watch them as a device: names in any spelling. Names of nobody
+    /// are left out.
+    pub fn show_devices<'a>(
+        &self,
+        devices: impl IntoIterator<Item = &'a (String, Watcher)>,
+    ) -> Vec<Effect> {
+        let shown = devices.into_iter().filter_map(|(name, watcher)| {
+            let user = self.directory.user(name)?;
+            let name = self.directory.get(user).name.clone();
+            Some(Effect::Device(name, *watcher, self.ask(user, *watcher)))
+        });
+        shown.collect()
     }
 
     /// Withdraws all users because the module unloads. Hints ask again when they receive this,
@@ -117,9 +129,19 @@ impl World {
             user.is_some_and(|user| *plan.directory().get(user).name == *name)
         };
         let users = self.directory.users();
-        let gone =
-            users.filter(|(id, user)| self.may_be_published(*id) && !keeps_spelling(&user.name));
-        gone.map(|(_, user)| unset(&user.name)).collect()
+        let gone = users.filter(|(_, user)| !keeps_spelling(&user.name));
+        gone.flat_map(|(id, user)| {
+            let published = self.may_be_published(id).then(|| unset(&user.name));
+            let lamp = self.asked.get(id, Watcher::Lamp).then(|| {
+                // As the provider answers for an unknown user: a newer core's hint does not ask.
+                Effect::Device(user.name.clone(), Watcher::Lamp, DeviceState::Invalid)
+            });
+            let queue = self.withdraw_device(id, Watcher::Queue);
+            let forget = Effect::Forget(user.name.clone());
+            let shown = published.into_iter().chain(lamp).chain(queue);
+            shown.chain([forget]).collect::<Vec<_>>()
+        })
+        .collect()
     }
 
     /// Whether Asterisk may hold a presence of the user that is not `not_set`.
@@ -128,18 +150,20 @@ impl World {
         is_set && self.asked.has_presence(user)
     }
 
-    /// The effects for the watchers of a removed user. The core ignores `Unknown` for a device
-    /// that was never published, so the present state is published first; Asterisk passes it
-    /// on only if the state is new.
-    pub(super) fn withdraw_devices(&self, user: UserId) -> impl Iterator<Item = Effect> {
-        use crate::model::device::DeviceState;
+    /// The effects for the watchers of a user whose module unloads.
+    fn withdraw_devices(&self, user: UserId) -> impl Iterator<Item = Effect> {
         let watchers = Watcher::ALL.into_iter();
-        let asked = watchers.filter(move |watcher| self.asked.get(user, *watcher));
+        watchers.flat_map(move |watcher| self.withdraw_device(user, watcher))
+    }
+
+    /// The core ignores `Unknown` for a device that was never published, so the present state is
+    /// published first; Asterisk passes it on only if the state is new.
+    fn withdraw_device(&self, user: UserId, watcher: Watcher) -> impl Iterator<Item = Effect> {
+        let asked = self.asked.get(user, watcher);
+        let states = [self.device_state_of(user, watcher), DeviceState::Unknown];
         let name = &self.directory.get(user).name;
-        asked.flat_map(move |watcher| {
-            [self.device_state_of(user, watcher), DeviceState::Unknown]
-                .map(|state| Effect::Device(name.clone(), watcher, state))
-        })
+        let states = states.into_iter().filter(move |_| asked);
+        states.map(move |state| Effect::Device(name.clone(), watcher, state))
     }
 }
 

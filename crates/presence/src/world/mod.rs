@@ -287,6 +287,9 @@ pub enum Effect {
     Publish(Arc<str>, Presence),
     /// A device state of a user for lamps or queues.
     Device(Arc<str>, Watcher, DeviceState),
+    /// No user has this name in this spelling any more: what was published is forgotten, so that
+    /// Asterisk asks again.
+    Forget(Arc<str>),
     /// A user's own settings have changed.
     Settings(Arc<str>),
 }

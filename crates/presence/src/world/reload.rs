@@ -3,7 +3,7 @@
 //! New sources are read from Asterisk beforehand, without any lock. Under the lock, state is
 //! only moved and combined.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -423,7 +423,7 @@ impl World {
         read: ProviderValues,
         now: Time,
     ) -> (Vec<Effect>, Removed) {
-        let mut withdrawn = self.withdraw_removed(plan);
+        let withdrawn = self.withdraw_removed(plan);
         let mut ended = self.end_removed(plan, now);
         self.orphan_rows(plan, now);
         let mut before = std::mem::replace(self, World::empty(plan.directory.clone()));
@@ -458,9 +458,7 @@ impl World {
         self.combine_all();
         ended.extend(self.differences(plan, old, &before, now));
         let effects = ended;
-        let users = self.removed(&before);
-        let gone = users.iter().filter_map(|name| before.directory.user(name));
-        withdrawn.extend(gone.flat_map(|user| before.withdraw_devices(user)));
+        self.drop_rows_of_spellings(&before);
         (effects, Removed { withdrawn, before })
     }
 
@@ -499,9 +497,10 @@ impl World {
         }
         effects.retain(|effect| match effect {
             Effect::Transition(_) => true,
-            Effect::Publish(user, _) | Effect::Device(user, ..) | Effect::Settings(user) => {
-                stays(user)
-            }
+            Effect::Publish(user, _)
+            | Effect::Device(user, ..)
+            | Effect::Forget(user)
+            | Effect::Settings(user) => stays(user),
         });
         effects
     }
@@ -648,28 +647,18 @@ impl World {
         effects
     }
 
-    /// The names that are no longer configured in their spelling. Rows of earlier spellings are
-    /// deleted; rows of removed users stay, see [`World::orphan_rows`].
-    fn removed(&mut self, before: &World) -> Vec<Arc<str>> {
-        let spelled: HashSet<&str> = self
-            .directory
-            .users()
-            .map(|(_, user)| &*user.name)
-            .collect();
-        let gone = before.directory.users().map(|(_, user)| &user.name);
-        let gone: Vec<Arc<str>> = gone
-            .filter(|name| !spelled.contains(&***name))
-            .cloned()
-            .collect();
-        let respelled = gone
-            .iter()
-            .filter(|name| self.directory.user(name).is_some());
-        let rows = respelled.flat_map(|name| {
-            let settings = RowKey::Settings(name.clone());
-            [RowKey::User(name.clone()), settings]
+    /// Deletes the rows of earlier spellings; those of removed users stay, see
+    /// [`World::orphan_rows`].
+    fn drop_rows_of_spellings(&mut self, before: &World) {
+        let respelled = before.directory.users().filter(|(_, before)| {
+            let user = self.directory.user(&before.name);
+            user.is_some_and(|user| self.directory.get(user).name != before.name)
+        });
+        let rows = respelled.flat_map(|(_, user)| {
+            let settings = RowKey::Settings(user.name.clone());
+            [RowKey::User(user.name.clone()), settings]
         });
         let rows: Vec<RowKey> = rows.collect();
         self.dirty.extend(rows);
-        gone
     }
 }

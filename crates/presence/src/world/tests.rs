@@ -81,7 +81,7 @@ fn transitions(effects: &[Effect]) -> Vec<(String, State, State, u64)> {
         Effect::Transition(t) => {
             Some((t.user.to_string(), t.old.state(), t.new.state(), t.sequence))
         }
-        Effect::Publish(..) | Effect::Device(..) | Effect::Settings(_) => None,
+        _ => None,
     };
     effects.iter().filter_map(only).collect()
 }
@@ -373,7 +373,10 @@ fn a_reload_applies_differences_only() {
     );
     assert_eq!(effects.len(), 2);
     // The user was published and is removed.
-    let gone = [Effect::Publish("carol".into(), Presence::default())];
+    let gone = [
+        Effect::Publish("carol".into(), Presence::default()),
+        Effect::Forget("carol".into()),
+    ];
     assert_eq!(removed.withdrawn, gone);
     // No stored row is deleted: see the tests in `gone`.
     let rows = world.take_rows(usize::MAX);
@@ -391,7 +394,7 @@ fn settle_merges_publishes_but_no_transitions() {
     assert!(!world.asked.has_presence(alice), "it is no question");
     let published = |effects: &[Effect]| match &effects[0] {
         Effect::Transition(transition) => transition.publish,
-        Effect::Publish(..) | Effect::Device(..) | Effect::Settings(_) => true,
+        _ => true,
     };
     assert!(published(&report(&mut world, "1", "dnd", 1000)));
     assert!(!published(&report(&mut world, "1", "away", 1010)));

@@ -168,12 +168,11 @@ fn watchers_learn_of_added_and_removed_users() {
         sent.map(|state| Effect::Device(name.into(), watcher, *state))
             .collect()
     };
-    // The present state comes first, because the core ignores Unknown for a device that was
-    // never published.
-    let gone: Vec<Effect> = Watcher::ALL
-        .into_iter()
-        .flat_map(|watcher| sent("a", watcher, &[Unavailable, Unknown]))
-        .collect();
+    // A lamp gets what the provider answers for an unknown user. For a queue the present state
+    // comes first, because the core ignores Unknown for a device that was never published.
+    let mut gone = sent("a", Watcher::Lamp, &[Invalid]);
+    gone.extend(sent("a", Watcher::Queue, &[Unavailable, Unknown]));
+    gone.extend(["a", "b"].map(|name| Effect::Forget(name.into())));
     assert_eq!(removed.withdrawn, gone);
     assert_eq!(effects, []);
     // A hint may have asked for a user before the user existed.
