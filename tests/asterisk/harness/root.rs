@@ -43,7 +43,9 @@ pub fn skip(why: &str) {
     if let Some(path) = env::var_os("USERPRESENCE_SKIPPED").map(PathBuf::from) {
         let file = File::options().create(true).append(true).open(&path);
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
-        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        if let Err(error) = written {
+            panic!("{}: {error}", path.to_string_lossy());
+        }
     }
 }
 
