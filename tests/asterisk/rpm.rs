@@ -36,8 +36,9 @@ impl Machine {
             .args(["-qp", "--qf", &format!("%{{{script}}}"), &self.package])
             .output()
             .expect("rpm");
+        assert!(query.status.success(), "{query:?}");
         let text = String::from_utf8(query.stdout).expect("UTF-8");
-        assert!(query.status.success() && text != "(none)", "{query:?}");
+        assert_ne!(text, "(none)", "{script}");
         let path = std::env::var("PATH").expect("programs");
         let bin = self.ast.path("bin");
         let run = Command::new("sh")
