@@ -23,6 +23,15 @@ mod module {
         board::build(&PathBuf::from(variable("OUT_DIR")));
         let commit = commit::find().unwrap_or_else(|why| fail(&why));
         println!("cargo::rustc-env=USERPRESENCE_COMMIT={commit}");
+        let of_headers = |name| variable(name).to_string_lossy().into_owned();
+        println!(
+            "cargo::rustc-env=USERPRESENCE_LABEL={} {}; commit {commit}; built for Asterisk {}; \
+             build option sum {}",
+            env!("CARGO_PKG_NAME"),
+            env!("CARGO_PKG_VERSION"),
+            of_headers("DEP_ASTERISK_VERSION"),
+            of_headers("DEP_ASTERISK_SUM"),
+        );
         let shim = variable("DEP_ASTERISK_SHIM");
         require_libcurl();
         let sysroot = std::env::var_os("DEP_ASTERISK_SYSROOT");

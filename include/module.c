@@ -6,6 +6,30 @@
 
 #include "asterisk/module.h"
 
+/*
+ * What the loader gets: a copy with zeros behind it, where a newer Asterisk finds members that
+ * this one does not have yet. AST_MODULE_INFO calls the two functions, which are replaced for it.
+ */
+static struct {
+	struct ast_module_info info;
+	void *slack[32];
+} registered;
+
+static void register_with_slack(const struct ast_module_info *info)
+{
+	memcpy(&registered.info, info, sizeof(registered.info));
+	ast_module_register(&registered.info);
+}
+
+static void unregister_with_slack(const struct ast_module_info *info)
+{
+	(void) info;
+	ast_module_unregister(&registered.info);
+}
+
+#define ast_module_register register_with_slack
+#define ast_module_unregister unregister_with_slack
+
 /* Written in Rust: src/module.rs exports it, crates/asterisk/src/entry.rs declares it. */
 extern const struct {
 	int (*load)(struct ast_module *self);
@@ -16,7 +40,8 @@ extern const struct {
 /* The loader expects an enum, whose size C and Rust may see differently: hence the int. */
 static enum ast_module_load_result load_module(void)
 {
-	return asterisk_module.load(AST_MODULE_SELF)
+	/* Not AST_MODULE_SELF: the loader has written to the copy. */
+	return asterisk_module.load(registered.info.self)
 		? AST_MODULE_LOAD_DECLINE : AST_MODULE_LOAD_SUCCESS;
 }
 

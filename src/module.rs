@@ -47,6 +47,7 @@ use asterisk::pjsip::publication::PublicationPeer;
 use asterisk::pjsip::sender::SenderPeer;
 use asterisk::presencestate::PresenceState;
 use asterisk::prometheus::MetricsPeer;
+use asterisk::release::{self, Remedy, Verdict};
 use asterisk::sorcery::SorceryPeer;
 use asterisk::stasis::TopicSubscription;
 use asterisk::{
@@ -102,6 +103,7 @@ static MODULE: Mutex<Option<Module>> = Mutex::new(None);
 struct UserPresence;
 
 asterisk::module!(UserPresence);
+asterisk::module_label!(env!("USERPRESENCE_LABEL"));
 
 impl AsteriskModule for UserPresence {
     const NAME: &'static CStr = c"res_userpresence";
@@ -110,6 +112,7 @@ impl AsteriskModule for UserPresence {
     fn load() -> Result<(), Decline> {
         let begin = Instant::now();
         host::install_logger();
+        compare_releases()?;
         // Where the loader went on without an unload that was refused.
         drop_module();
         warn_of_another_build();
@@ -198,6 +201,28 @@ impl AsteriskModule for UserPresence {
         gate::close().map_err(Decline)?;
         drop_module();
         Ok(())
+    }
+}
+
+/// The configuration, before anything else of it is read.
+const FILE: &CStr = c"userpresence.conf";
+
+/// Declines to load in another release of Asterisk than the module was built for, whose
+/// structures may differ, unless the administrator takes the risk.
+fn compare_releases() -> Result<(), Decline> {
+    let remedy = Remedy {
+        rebuild: "`make rebuild` in the module's source directory builds it for this Asterisk",
+        option: "`allow_other_release = yes` in [general] of userpresence.conf",
+    };
+    let allowed = || release::is_set(FILE, c"general", c"allow_other_release");
+    let (built, running) = (release::built_for(), release::running());
+    match release::verdict(built, &running, release::known_of, allowed, remedy) {
+        Verdict::Loads => Ok(()),
+        Verdict::Risky(why) => {
+            log::warning(why);
+            Ok(())
+        }
+        Verdict::Declined(why) => Err(Decline(why)),
     }
 }
 

@@ -76,6 +76,25 @@ pub static COMMANDS: &[Command] = &[
         complete: None,
     },
     Command {
+        words: c"userpresence selftest slack",
+        summary: c"Register a structure of an older release",
+        usage: c"Usage: userpresence selftest slack\n",
+        run: |_, out| match layer::register_short_function() {
+            Ok((slack, beyond)) => {
+                let _ = writeln!(
+                    out,
+                    "{slack} bytes of the slack written, {beyond} beyond it"
+                );
+                CliResult::Success
+            }
+            Err(why) => {
+                let _ = writeln!(out, "{why}");
+                CliResult::Failure
+            }
+        },
+        complete: None,
+    },
+    Command {
         words: c"userpresence selftest time",
         summary: c"Time calls: nanoseconds each, the best of several rounds",
         usage: c"Usage: userpresence selftest time <what> <argument> <calls>

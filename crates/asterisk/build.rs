@@ -73,6 +73,7 @@ const NAMES: &[&str] = &[
     "ast_crypt",
     "ast_crypt_encrypt",
     "ast_custom_function_find",
+    "ast_custom_function_unregister",
     "ast_datastore_free",
     "ast_db_del",
     "ast_db_freetree",

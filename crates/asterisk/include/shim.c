@@ -29,6 +29,17 @@
 
 #include "shim.h"
 
+/*
+ * A local structure of Asterisk's with zeros behind it: a newer release reads or writes members
+ * there that these headers do not have.
+ */
+#define WITH_SLACK(type, name) \
+	struct { \
+		type it; \
+		void *slack[32]; \
+	} name; \
+	memset(&name, 0, sizeof(name))
+
 size_t shim_str_room(struct ast_str *buffer)
 {
 	size_t size = ast_str_size(buffer);
@@ -144,26 +155,25 @@ char *shim_channel_dialler(struct ast_channel *channel)
 void shim_channel_redirect(struct ast_channel *channel, const char *number,
 	int reason)
 {
-	struct ast_party_redirecting redirecting;
-	struct ast_set_party_redirecting update;
+	WITH_SLACK(struct ast_party_redirecting, redirecting);
+	WITH_SLACK(struct ast_set_party_redirecting, update);
 
-	memset(&update, 0, sizeof(update));
-	update.from.number = 1;
+	update.it.from.number = 1;
 	ast_channel_lock(channel);
-	ast_party_redirecting_set_init(&redirecting, ast_channel_redirecting(channel));
-	redirecting.from.number.valid = 1;
-	redirecting.from.number.presentation = AST_PRES_ALLOWED | AST_PRES_USER_NUMBER_UNSCREENED;
+	ast_party_redirecting_set_init(&redirecting.it, ast_channel_redirecting(channel));
+	redirecting.it.from.number.valid = 1;
+	redirecting.it.from.number.presentation = AST_PRES_ALLOWED | AST_PRES_USER_NUMBER_UNSCREENED;
 	/* ast_channel_set_redirecting copies it. */
-	redirecting.from.number.str = (char *) number;
-	redirecting.reason.code = reason;
-	redirecting.reason.str = "";
-	if (!redirecting.count++) {
-		update.orig.number = 1;
-		redirecting.orig.number = redirecting.from.number;
-		redirecting.orig_reason.code = reason;
-		redirecting.orig_reason.str = "";
+	redirecting.it.from.number.str = (char *) number;
+	redirecting.it.reason.code = reason;
+	redirecting.it.reason.str = "";
+	if (!redirecting.it.count++) {
+		update.it.orig.number = 1;
+		redirecting.it.orig.number = redirecting.it.from.number;
+		redirecting.it.orig_reason.code = reason;
+		redirecting.it.orig_reason.str = "";
 	}
-	ast_channel_set_redirecting(channel, &redirecting, &update);
+	ast_channel_set_redirecting(channel, &redirecting.it, &update.it);
 	ast_channel_unlock(channel);
 }
 
@@ -328,13 +338,13 @@ void shim_http_send_head(struct ast_tcptls_session_instance *session,
 	int status, const char *title, const char *headers)
 {
 	struct timeval now = ast_tvnow();
-	struct ast_tm utc;
 	char date[64];
+	WITH_SLACK(struct ast_tm, utc);
 
 	/* Closing a connection with unread data would reset it. */
 	ast_http_body_discard(session);
-	ast_localtime(&now, &utc, "GMT");
-	ast_strftime(date, sizeof(date), "%a, %d %b %Y %T GMT", &utc);
+	ast_localtime(&now, &utc.it, "GMT");
+	ast_strftime(date, sizeof(date), "%a, %d %b %Y %T GMT", &utc.it);
 	ast_iostream_printf(session->stream, "HTTP/1.1 %d %s\r\n%sDate: %s\r\n"
 		"Connection: close\r\n\r\n", status, title, headers, date);
 }
@@ -362,11 +372,11 @@ char *shim_channel_held(struct ast_channel *channel)
 
 int shim_channel_replace(struct ast_channel *channel, struct ast_channel *holder)
 {
-	struct ast_bridge_features features;
 	struct ast_bridge *bridge = ast_bridge_transfer_acquire_bridge(holder);
 	int joined, redirected;
+	WITH_SLACK(struct ast_bridge_features, features);
 
-	if (!bridge || ast_bridge_features_init(&features)) {
+	if (!bridge || ast_bridge_features_init(&features.it)) {
 		ao2_cleanup(bridge);
 		ast_channel_unref(holder);
 		return 0;
@@ -374,9 +384,9 @@ int shim_channel_replace(struct ast_channel *channel, struct ast_channel *holder
 	/* The bridge reads it after the join: the peer is resumed as if by the holder. */
 	ast_queue_unhold(channel);
 	/* ast_bridge_join takes over the references to bridge and holder. */
-	joined = !ast_bridge_join(bridge, channel, holder, &features, NULL,
+	joined = !ast_bridge_join(bridge, channel, holder, &features.it, NULL,
 		AST_BRIDGE_JOIN_PASS_REFERENCE);
-	ast_bridge_features_cleanup(&features);
+	ast_bridge_features_cleanup(&features.it);
 	ast_channel_lock(channel);
 	redirected = ast_channel_softhangup_internal_flag(channel) & AST_SOFTHANGUP_ASYNCGOTO;
 	ast_channel_unlock(channel);
@@ -387,47 +397,47 @@ int shim_channel_replace(struct ast_channel *channel, struct ast_channel *holder
 void shim_security_report(struct ast_tcptls_session_instance *session, int type,
 	const char *service, const char *module, const char *account, const char *remote)
 {
-	struct ast_sockaddr address;
-	union {
+	union security_event {
 		struct ast_security_event_common common;
 		struct ast_security_event_failed_acl address;
 		struct ast_security_event_inval_acct_id account;
 		struct ast_security_event_inval_password password;
 		struct ast_security_event_successful_auth success;
-	} event;
+	};
 	char id[32];
+	WITH_SLACK(struct ast_sockaddr, address);
+	WITH_SLACK(union security_event, event);
 
-	memset(&event, 0, sizeof(event));
 	switch (type) {
 	case AST_SECURITY_EVENT_FAILED_ACL:
-		event.common.version = AST_SECURITY_EVENT_FAILED_ACL_VERSION;
+		event.it.common.version = AST_SECURITY_EVENT_FAILED_ACL_VERSION;
 		break;
 	case AST_SECURITY_EVENT_INVAL_ACCT_ID:
-		event.common.version = AST_SECURITY_EVENT_INVAL_ACCT_ID_VERSION;
+		event.it.common.version = AST_SECURITY_EVENT_INVAL_ACCT_ID_VERSION;
 		break;
 	case AST_SECURITY_EVENT_INVAL_PASSWORD:
-		event.common.version = AST_SECURITY_EVENT_INVAL_PASSWORD_VERSION;
+		event.it.common.version = AST_SECURITY_EVENT_INVAL_PASSWORD_VERSION;
 		break;
 	case AST_SECURITY_EVENT_SUCCESSFUL_AUTH:
-		event.common.version = AST_SECURITY_EVENT_SUCCESSFUL_AUTH_VERSION;
-		event.success.using_password = 1;
+		event.it.common.version = AST_SECURITY_EVENT_SUCCESSFUL_AUTH_VERSION;
+		event.it.success.using_password = 1;
 		break;
 	default:
 		return;
 	}
 	snprintf(id, sizeof(id), "%p", session);
-	event.common.event_type = type;
-	event.common.service = service;
-	event.common.module = module;
-	event.common.account_id = account;
-	event.common.session_id = id;
-	event.common.local_addr.addr = &session->parent->local_address;
-	event.common.remote_addr.addr = &session->remote_address;
-	if (remote && ast_sockaddr_parse(&address, remote, PARSE_PORT_FORBID)) {
-		event.common.remote_addr.addr = &address;
+	event.it.common.event_type = type;
+	event.it.common.service = service;
+	event.it.common.module = module;
+	event.it.common.account_id = account;
+	event.it.common.session_id = id;
+	event.it.common.local_addr.addr = &session->parent->local_address;
+	event.it.common.remote_addr.addr = &session->remote_address;
+	if (remote && ast_sockaddr_parse(&address.it, remote, PARSE_PORT_FORBID)) {
+		event.it.common.remote_addr.addr = &address.it;
 	}
-	event.common.local_addr.transport = ast_iostream_get_ssl(session->stream)
+	event.it.common.local_addr.transport = ast_iostream_get_ssl(session->stream)
 		? AST_TRANSPORT_TLS : AST_TRANSPORT_TCP;
-	event.common.remote_addr.transport = event.common.local_addr.transport;
-	ast_security_event_report(&event.common);
+	event.it.common.remote_addr.transport = event.it.common.local_addr.transport;
+	ast_security_event_report(&event.it.common);
 }

@@ -8,6 +8,7 @@ use std::ffi::{c_char, c_int};
 use std::ptr;
 
 use super::guard::guard;
+use super::slack::WithSlack;
 use super::text::{self, CText};
 use super::{Error, ffi};
 
@@ -73,16 +74,16 @@ pub fn action(name: &str, headers: &[(&str, &str)]) -> Result<Vec<AmiMessage>, E
         request.push_str("\r\n");
     }
     let request = CText::new(&request)?;
-    let mut hook = ffi::manager_custom_hook {
+    let mut hook = WithSlack::new(ffi::manager_custom_hook {
         file: ptr::null_mut(),
         helper: Some(hear),
         // SAFETY: ZERO-VALUE: a list entry of NULLs; the hook is in no list.
         ..unsafe { std::mem::zeroed() }
-    };
+    });
     let output = ActionOutput::begin();
     // SAFETY: HOST-COPIES, HOOK-IN-THREAD: hook and C string live through the call, which
     // calls `hear` in this thread only and keeps neither.
-    unsafe { ffi::ast_hook_send_action(&mut hook, request.as_ptr()) };
+    unsafe { ffi::ast_hook_send_action(hook.as_mut_ptr(), request.as_ptr()) };
     let output = output.take();
     let mut messages = parse(&String::from_utf8_lossy(&output));
     let at = messages

@@ -17,7 +17,7 @@ use super::guard::guard;
 use super::json::{self, Json};
 use super::peer::{Peer, RunningPeer};
 use super::stasis_app::{self, AppEventSource};
-use super::{Error, ffi, log, text};
+use super::{Error, ffi, log, slack, text};
 
 /// A resource with a child for each thing in it: `/ari/<root>` and `/ari/<root>/{name}`.
 /// `res_ari` has authenticated the request, and lets read-only users read only.
@@ -185,26 +185,27 @@ unsafe impl Sync for Handlers {}
 
 static HANDLERS: OnceLock<Handlers> = OnceLock::new();
 
-fn handler(segment: &'static CStr) -> ffi::stasis_rest_handlers {
-    // SAFETY: ZERO-VALUE: NULLs and zeros.
-    let mut handler: ffi::stasis_rest_handlers = unsafe { std::mem::zeroed() };
-    handler.path_segment = segment.as_ptr();
-    handler
-}
-
 fn handlers<R: Resource>() -> Handlers {
     *HANDLERS.get_or_init(|| {
-        let mut child = handler(R::CHILD);
-        child.is_wildcard = 1;
-        child.callbacks[ffi::AST_HTTP_GET as usize] = Some(get::<R>);
-        child.callbacks[ffi::AST_HTTP_PUT as usize] = Some(put::<R>);
-        let mut root = Root {
-            handler: handler(R::ROOT),
-            children: [Box::into_raw(Box::new(child))],
+        // SAFETY: ZERO-VALUE: NULLs and zeros.
+        let child = unsafe {
+            slack::leak(|child: &mut ffi::stasis_rest_handlers| {
+                child.path_segment = R::CHILD.as_ptr();
+                child.is_wildcard = 1;
+                child.callbacks[ffi::AST_HTTP_GET as usize] = Some(get::<R>);
+                child.callbacks[ffi::AST_HTTP_PUT as usize] = Some(put::<R>);
+            })
         };
-        root.handler.callbacks[ffi::AST_HTTP_GET as usize] = Some(list::<R>);
-        root.handler.num_children = 1;
-        Handlers(Box::into_raw(Box::new(root)).cast())
+        // SAFETY: ZERO-VALUE: NULLs and zeros.
+        let root = unsafe {
+            slack::leak(|root: &mut Root| {
+                root.handler.path_segment = R::ROOT.as_ptr();
+                root.handler.callbacks[ffi::AST_HTTP_GET as usize] = Some(list::<R>);
+                root.handler.num_children = 1;
+                root.children = [child];
+            })
+        };
+        Handlers(root.cast())
     })
 }
 

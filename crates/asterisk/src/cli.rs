@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::entry::this;
 use super::guard::guard;
+use super::slack::WithSlack;
 use super::text::{self, AstString, printable};
 use super::{Error, ffi, log};
 
@@ -125,7 +126,7 @@ impl Drop for CliRegistration {
 /// What the core links into its list: its own part comes first.
 #[repr(C)]
 struct CliEntry {
-    raw: ffi::ast_cli_entry,
+    raw: WithSlack<ffi::ast_cli_entry>,
     command: &'static Command,
 }
 
@@ -156,6 +157,7 @@ impl EntryPointer {
         let mut raw: ffi::ast_cli_entry = unsafe { std::mem::zeroed() };
         raw.summary = command.summary.as_ptr();
         raw.handler = Some(handle);
+        let raw = WithSlack::new(raw);
         let entry = Box::leak(Box::new(CliEntry { raw, command }));
         let entry = EntryPointer(NonNull::from(entry));
         made.push(entry);

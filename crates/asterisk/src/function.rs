@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::guard::guard;
 use super::text::{self, AstString, CText, printable};
-use super::{Error, ffi, gate, log};
+use super::{Error, ffi, gate, log, slack};
 
 /// A dialplan function that can be read and written.
 ///
@@ -48,18 +48,20 @@ pub fn register<F: Function>() -> Result<(), Error> {
         return Ok(());
     }
     // SAFETY: ZERO-VALUE: NULLs, and documentation that the core fills in.
-    let mut entry = Box::new(unsafe { std::mem::zeroed::<ffi::ast_custom_function>() });
-    entry.name = F::NAME.as_ptr();
-    entry.read = Some(read::<F>);
-    entry.read2 = Some(read2::<F>);
-    entry.write = Some(write::<F>);
-    let entry = Box::into_raw(entry);
+    let entry = unsafe {
+        slack::leak(|entry: &mut ffi::ast_custom_function| {
+            entry.name = F::NAME.as_ptr();
+            entry.read = Some(read::<F>);
+            entry.read2 = Some(read2::<F>);
+            entry.write = Some(write::<F>);
+        })
+    };
     // SAFETY: LINKED-FOREVER, MODULE-MAPPED: an entry in no list, never freed once it is in
     // one. Without a module the core counts no users: the gate does.
     let result = unsafe { ffi::__ast_custom_function_register(entry, ptr::null_mut()) };
     if result != 0 {
         // SAFETY: LINKED-FOREVER: an entry that was refused is in no list.
-        drop(unsafe { Box::from_raw(entry) });
+        unsafe { slack::free(entry) };
         return Err(Error::new(format!(
             "Function {} could not be registered",
             F::NAME.to_string_lossy()

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::guard::guard;
-use super::{Error, ffi, log, text};
+use super::{Error, ffi, log, slack, text};
 
 pub use reply::{Reply, ReplyBody};
 pub use request::{HttpMethod, ManagerSession, NoBody, Request};
@@ -161,15 +161,17 @@ impl SiteRegistration {
         let state = S::state();
         let link = *state.link.get_or_init(|| {
             // SAFETY: ZERO-VALUE: NULLs and zeros.
-            let mut uri: ffi::ast_http_uri = unsafe { std::mem::zeroed() };
-            uri.description = S::DESCRIPTION.as_ptr();
-            uri.uri = S::NAME.as_ptr();
-            uri.callback = Some(answer::<S>);
-            uri.key = S::NAME.as_ptr();
-            uri.set_has_subtree(1);
-            // The path is decoded after it is split: an encoded slash does not split it.
-            uri.set_no_decode_uri(1);
-            SiteLink(Box::into_raw(Box::new(uri)))
+            SiteLink(unsafe {
+                slack::leak(|uri: &mut ffi::ast_http_uri| {
+                    uri.description = S::DESCRIPTION.as_ptr();
+                    uri.uri = S::NAME.as_ptr();
+                    uri.callback = Some(answer::<S>);
+                    uri.key = S::NAME.as_ptr();
+                    uri.set_has_subtree(1);
+                    // The path is decoded after it is split: an encoded slash does not split it.
+                    uri.set_no_decode_uri(1);
+                })
+            })
         });
         state.inside.lock().open = true;
         // SAFETY: LINKED-FOREVER, MODULE-MAPPED: never freed, with statics and a thunk; the

@@ -20,6 +20,7 @@
 //! * Text from a person is never a format: C variadics get a constant `"%s"`.
 //! * Code and statics stay mapped after an unload (`-z nodelete` in the module's `build.rs`).
 //!   What Asterisk may use after an unregistration lives as long as the process.
+//! * Each structure that Asterisk is given has zeros behind it, see `slack`.
 //! * No caller may hold a lock that a callback takes while it calls Asterisk.
 //! * `SAFETY.md` states the behaviour of Asterisk that the layer relies on. Each `SAFETY`
 //!   comment begins with the names of the rules in it that make the block sound.
@@ -62,6 +63,7 @@ pub mod security;
 #[cfg(feature = "selftest")]
 pub mod selftest;
 mod session;
+mod slack;
 pub mod snapshots;
 pub mod sorcery;
 pub mod stasis;

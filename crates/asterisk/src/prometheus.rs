@@ -1,5 +1,8 @@
 //! Metrics for Asterisk's `res_prometheus`: `asterisk/res_prometheus.h`.
 //!
+//! Releases before 18 have no `res_prometheus`, and some packages do not install its header: the
+//! structures are then those of `include/prometheus.h`, which are the same in every release.
+//!
 //! A metrics provider hears that `res_prometheus` is unloaded. A provider cannot be
 //! unregistered: it stays there after an unload of the module, whose code stays mapped.
 
@@ -10,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::guard::guard;
 use super::peer::{Peer, RunningPeer};
+use super::slack::WithSlack;
 use super::text::printable;
 use super::{Error, ffi};
 
@@ -27,15 +31,17 @@ pub trait Metrics: 'static {
 struct Tables<M>(PhantomData<M>);
 
 impl<M: Metrics> Tables<M> {
-    const CALLBACK: &'static ffi::prometheus_callback = &ffi::prometheus_callback {
-        name: M::NAME.as_ptr(),
-        callback_fn: Some(scrape::<M>),
-    };
-    const PROVIDER: &'static ffi::prometheus_metrics_provider = &ffi::prometheus_metrics_provider {
-        name: M::NAME.as_ptr(),
-        reload_cb: None,
-        unload_cb: Some(unloaded),
-    };
+    const CALLBACK: &'static WithSlack<ffi::prometheus_callback> =
+        &WithSlack::new(ffi::prometheus_callback {
+            name: M::NAME.as_ptr(),
+            callback_fn: Some(scrape::<M>),
+        });
+    const PROVIDER: &'static WithSlack<ffi::prometheus_metrics_provider> =
+        &WithSlack::new(ffi::prometheus_metrics_provider {
+            name: M::NAME.as_ptr(),
+            reload_cb: None,
+            unload_cb: Some(unloaded),
+        });
 }
 
 /// Whether `res_prometheus` has the callback. It changes under the lock of the core's list of
@@ -61,7 +67,7 @@ impl<M: Metrics> Peer for MetricsPeer<M> {
         let register = unsafe { transmute::<*mut c_void, Register>(register) };
         if !PROVIDED.swap(true, Ordering::AcqRel) {
             // SAFETY: PEER-STAYS, MODULE-MAPPED: it keeps the pointer, to a constant.
-            unsafe { provide(Tables::<M>::PROVIDER) };
+            unsafe { provide(Tables::<M>::PROVIDER.as_ptr()) };
         }
         if ATTACHED.load(Ordering::Acquire) {
             return Ok(());
@@ -97,8 +103,8 @@ type Provide = unsafe extern "C" fn(*const ffi::prometheus_metrics_provider);
 type Register = unsafe extern "C" fn(*mut ffi::prometheus_callback) -> c_int;
 type Unregister = unsafe extern "C" fn(*mut ffi::prometheus_callback);
 
-fn ptr_of(callback: &'static ffi::prometheus_callback) -> *mut ffi::prometheus_callback {
-    (&raw const *callback).cast_mut()
+fn ptr_of(callback: &'static WithSlack<ffi::prometheus_callback>) -> *mut ffi::prometheus_callback {
+    callback.as_ptr().cast_mut()
 }
 
 /// # Safety

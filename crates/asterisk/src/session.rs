@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::guard::guard;
+use super::slack::WithSlack;
 use super::text::{CText, source_file};
 use super::{entry, ffi};
 
@@ -42,7 +43,7 @@ static RUN: AtomicU64 = AtomicU64::new(0);
 static DATASTORES: Mutex<()> = Mutex::new(());
 
 /// The type of the datastores, compared by its address.
-struct DatastoreType(ffi::ast_datastore_info);
+struct DatastoreType(WithSlack<ffi::ast_datastore_info>);
 
 // SAFETY: MODULE-MAPPED: it is never changed, and points to statics and code.
 unsafe impl Send for DatastoreType {}
@@ -52,15 +53,15 @@ unsafe impl Sync for DatastoreType {}
 fn datastore_type() -> *const ffi::ast_datastore_info {
     static TYPE: OnceLock<DatastoreType> = OnceLock::new();
     let made = TYPE.get_or_init(|| {
-        DatastoreType(ffi::ast_datastore_info {
+        DatastoreType(WithSlack::new(ffi::ast_datastore_info {
             type_: entry::log_name().as_ptr(),
             duplicate: None,
             destroy: Some(destroy),
             chan_fixup: None,
             chan_breakdown: None,
-        })
+        }))
     });
-    &raw const made.0
+    made.0.as_ptr()
 }
 
 impl AmiSession<'_> {

@@ -15,6 +15,7 @@ use std::ptr;
 use self::object::{ObjectRef, Pattern};
 use super::guard::guard;
 use super::peer::{Peer, RunningPeer};
+use super::slack::WithSlack;
 use super::{Error, ffi, text};
 
 /// Objects of one type, such as `resource_list`, that the module makes. The calls come from any
@@ -73,7 +74,8 @@ impl<S: SorceryObjects> Peer for SorceryPeer<S> {
         unregister::<S>();
         // SAFETY: MODULE-MAPPED, SORCERY: the core copies the constant, and keeps the pointer
         // to its name; no module is named.
-        let taken = unsafe { ffi::__ast_sorcery_wizard_register(S::TABLE, ptr::null_mut()) };
+        let taken =
+            unsafe { ffi::__ast_sorcery_wizard_register(S::TABLE.as_ptr(), ptr::null_mut()) };
         if taken != 0 {
             return Err(Error::new("the sorcery wizard is not registered"));
         }
@@ -174,29 +176,30 @@ fn refuse_caches(sorcery: *mut ffi::ast_sorcery, kind: &'static CStr) -> Result<
 
 fn unregister<S: SorceryObjects>() {
     // SAFETY: SORCERY: a constant; it looks for the name, and a wizard in use stays alive.
-    unsafe { ffi::ast_sorcery_wizard_unregister(S::TABLE) };
+    unsafe { ffi::ast_sorcery_wizard_unregister(S::TABLE.as_ptr()) };
 }
 
 /// The wizard of each type that implements [`SorceryObjects`].
 trait WizardTable: SorceryObjects + Sized {
-    const TABLE: &'static ffi::ast_sorcery_wizard = &ffi::ast_sorcery_wizard {
-        name: Self::WIZARD.as_ptr(),
-        module: ptr::null_mut(),
-        open: None,
-        load: None,
-        reload: None,
-        create: None,
-        retrieve_id: Some(retrieve_id::<Self>),
-        retrieve_regex: Some(retrieve_regex::<Self>),
-        retrieve_prefix: Some(retrieve_prefix::<Self>),
-        retrieve_fields: None,
-        retrieve_multiple: Some(retrieve_multiple::<Self>),
-        update: None,
-        delete: None,
-        close: None,
-        is_stale: None,
-        force_reload: None,
-    };
+    const TABLE: &'static WithSlack<ffi::ast_sorcery_wizard> =
+        &WithSlack::new(ffi::ast_sorcery_wizard {
+            name: Self::WIZARD.as_ptr(),
+            module: ptr::null_mut(),
+            open: None,
+            load: None,
+            reload: None,
+            create: None,
+            retrieve_id: Some(retrieve_id::<Self>),
+            retrieve_regex: Some(retrieve_regex::<Self>),
+            retrieve_prefix: Some(retrieve_prefix::<Self>),
+            retrieve_fields: None,
+            retrieve_multiple: Some(retrieve_multiple::<Self>),
+            update: None,
+            delete: None,
+            close: None,
+            is_stale: None,
+            force_reload: None,
+        });
 }
 
 impl<S: SorceryObjects> WizardTable for S {}

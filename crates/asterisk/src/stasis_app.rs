@@ -15,7 +15,7 @@ use super::guard::guard;
 use super::json::{self, Json};
 use super::peer::RunningPeer;
 use super::text::{self, CText, source_file};
-use super::{Error, ffi};
+use super::{Error, ffi, slack};
 
 /// What applications may subscribe to, as `<scheme><id>`. `res_stasis` calls it with a lock of
 /// its own, and applications are identified by name.
@@ -55,14 +55,15 @@ pub enum Which<'a> {
 type Register = unsafe extern "C" fn(*mut ffi::stasis_app_event_source);
 type Name = unsafe extern "C" fn(*const ffi::stasis_app) -> *const c_char;
 type Send = unsafe extern "C" fn(*const c_char, *mut ffi::ast_json) -> c_int;
-type IsRegistered = unsafe extern "C" fn(*const c_char) -> c_int;
+type GetByName = unsafe extern "C" fn(*const c_char) -> *mut ffi::stasis_app;
 
 /// `stasis_app_name` of the `res_stasis` that has the event source.
 static NAME: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 /// `stasis_app_send`, while attached.
 static SEND: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-/// `stasis_app_is_registered`, while attached.
-static IS_REGISTERED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// `stasis_app_get_by_name`, while attached. `stasis_app_is_registered`, which would do, is in
+/// newer releases only.
+static GET_BY_NAME: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 /// What `res_stasis` links into its list.
 ///
@@ -88,21 +89,23 @@ pub(super) fn attach<E: AppEventSource>(peer: &RunningPeer) -> Result<(), Error>
     let unregister = peer.find(c"stasis_app_unregister_event_source")?;
     let name = peer.find(c"stasis_app_name")?;
     let send = peer.find(c"stasis_app_send")?;
-    let is_registered = peer.find(c"stasis_app_is_registered")?;
+    let get_by_name = peer.find(c"stasis_app_get_by_name")?;
     // SAFETY: ARI-FUNCTIONS: the function of that name has this type.
     let register = unsafe { transmute::<*mut c_void, Register>(register) };
     // SAFETY: ARI-FUNCTIONS: so has this one.
     let unregister = unsafe { transmute::<*mut c_void, Register>(unregister) };
     let link = LINK.get_or_init(|| {
         // SAFETY: ZERO-VALUE: NULLs.
-        let mut source: ffi::stasis_app_event_source = unsafe { std::mem::zeroed() };
-        source.scheme = E::SCHEME.as_ptr();
-        source.find = Some(find::<E>);
-        source.subscribe = Some(subscribe::<E>);
-        source.unsubscribe = Some(unsubscribe::<E>);
-        source.is_subscribed = Some(is_subscribed::<E>);
-        source.to_json = Some(to_json::<E>);
-        SourceLink(Box::into_raw(Box::new(source)))
+        SourceLink(unsafe {
+            slack::leak(|source: &mut ffi::stasis_app_event_source| {
+                source.scheme = E::SCHEME.as_ptr();
+                source.find = Some(find::<E>);
+                source.subscribe = Some(subscribe::<E>);
+                source.unsubscribe = Some(unsubscribe::<E>);
+                source.is_subscribed = Some(is_subscribed::<E>);
+                source.to_json = Some(to_json::<E>);
+            })
+        })
     });
     // It may be registered already, or have been, by a `res_stasis` that was unloaded: that
     // list is gone, and the link into it is forgotten.
@@ -112,7 +115,7 @@ pub(super) fn attach<E: AppEventSource>(peer: &RunningPeer) -> Result<(), Error>
     unsafe { (*link.0).next.next = ptr::null_mut() };
     NAME.store(name, Ordering::Release);
     SEND.store(send, Ordering::Release);
-    IS_REGISTERED.store(is_registered, Ordering::Release);
+    GET_BY_NAME.store(get_by_name, Ordering::Release);
     // SAFETY: PEER-STAYS, LINKED-FOREVER, MODULE-MAPPED: never freed, with constants and thunks.
     unsafe { register(link.0) };
     Ok(())
@@ -121,7 +124,7 @@ pub(super) fn attach<E: AppEventSource>(peer: &RunningPeer) -> Result<(), Error>
 /// Sends no more events.
 pub(super) fn detach() {
     SEND.store(ptr::null_mut(), Ordering::Release);
-    IS_REGISTERED.store(ptr::null_mut(), Ordering::Release);
+    GET_BY_NAME.store(ptr::null_mut(), Ordering::Release);
 }
 
 /// Sends an event to an application: an object with `type`, `application`, `timestamp` and this
@@ -147,18 +150,21 @@ pub fn send(
         // SAFETY: HOST-JSON: an object that nobody else knows.
         unsafe { json::set(event.as_ptr(), name, value) }?;
     }
-    let is_registered = IS_REGISTERED.load(Ordering::Acquire);
+    let get_by_name = GET_BY_NAME.load(Ordering::Acquire);
     let send = SEND.load(Ordering::Acquire);
-    if is_registered.is_null() || send.is_null() {
+    if get_by_name.is_null() || send.is_null() {
         return Err(Error::new("ARI does not run"));
     }
     // SAFETY: ARI-FUNCTIONS: the function of that name has this type.
-    let is_registered = unsafe { transmute::<*mut c_void, IsRegistered>(is_registered) };
+    let get_by_name = unsafe { transmute::<*mut c_void, GetByName>(get_by_name) };
     // SAFETY: ARI-FUNCTIONS: so has this one.
     let send = unsafe { transmute::<*mut c_void, Send>(send) };
-    // Sending would log a warning.
+    // Sending to none would log a warning.
     // SAFETY: STASIS-STAYS, HOST-COPIES: a C string.
-    if unsafe { is_registered(name.as_ptr()) } == 0 {
+    let app = unsafe { get_by_name(name.as_ptr()) };
+    // SAFETY: HOST-OBJECTS: NULL, or a reference that is given back.
+    unsafe { ffi::__ao2_cleanup(app.cast()) };
+    if app.is_null() {
         return Err(Error::new(format!(
             "there is no application {application:?}"
         )));

@@ -8,6 +8,7 @@ use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::ffi;
+use super::slack::WithSlack;
 use super::text::CText;
 
 /// Whether a moment lies within a range such as `09:00-17:00,mon-fri,*,*`, by the clocks of a
@@ -20,24 +21,24 @@ pub fn matches(range: &str, timezone: &str, at: SystemTime) -> bool {
         return false;
     };
     // A field that Asterisk leaves as it is matches nothing.
-    let mut timing = ffi::ast_timing {
+    let mut timing = WithSlack::new(ffi::ast_timing {
         hastime: 0,
         monthmask: 0,
         daymask: 0,
         dowmask: 0,
         minmask: [0; 48],
         timezone: ptr::null_mut(),
-    };
+    });
     // SAFETY: HOST-COPIES: a C string, and room for the result.
-    unsafe { ffi::ast_build_timing(&mut timing, range.as_ptr()) };
-    let zoned = ffi::ast_timing {
+    unsafe { ffi::ast_build_timing(timing.as_mut_ptr(), range.as_ptr()) };
+    let zoned = WithSlack::new(ffi::ast_timing {
         timezone: timezone.as_ptr().cast_mut(),
-        ..timing
-    };
+        ..*timing.get()
+    });
     // SAFETY: HOST-COPIES: the time zone is only read, although its pointer is to mutable.
-    let matches = unsafe { ffi::ast_check_timing2(&zoned, timeval(at)) };
+    let matches = unsafe { ffi::ast_check_timing2(zoned.as_ptr(), timeval(at)) };
     // SAFETY: HOST-ALLOCATOR: built above, and destroyed once.
-    unsafe { ffi::ast_destroy_timing(&mut timing) };
+    unsafe { ffi::ast_destroy_timing(timing.as_mut_ptr()) };
     matches != 0
 }
 
@@ -48,9 +49,10 @@ pub fn minute_of_day(timezone: &str, at: SystemTime) -> u32 {
     let zone = zone.as_ref().filter(|_| !timezone.is_empty());
     let zone = zone.map_or(ptr::null(), CText::as_ptr);
     // SAFETY: ZERO-VALUE: numbers, and a pointer that may be NULL.
-    let mut shown: ffi::ast_tm = unsafe { std::mem::zeroed() };
+    let mut shown = WithSlack::new(unsafe { std::mem::zeroed::<ffi::ast_tm>() });
     // SAFETY: HOST-COPIES: NULL or a C string, and room for the result.
-    unsafe { ffi::ast_localtime(&timeval(at), &mut shown, zone) };
+    unsafe { ffi::ast_localtime(&timeval(at), shown.as_mut_ptr(), zone) };
+    let shown = shown.get();
     let minutes = shown.tm_hour * 60 + shown.tm_min;
     u32::try_from(minutes).unwrap_or(0)
 }

@@ -105,6 +105,10 @@ impl Backend for AsteriskBackend<'_> {
         self.may_act()?;
         let place = [("Queue", queue), ("Interface", interface)];
         let host = self.runtime.host();
+        let pause = |paused, reason| {
+            let pause = [("Paused", paused), ("Reason", reason)];
+            host.manager_action("QueuePause", &[&place[..], &pause].concat())
+        };
         let done = match step {
             QueueStep::Add(member) => {
                 let (penalty, wrapup) = (member.penalty.to_string(), member.wrapuptime.to_string());
@@ -114,17 +118,19 @@ impl Backend for AsteriskBackend<'_> {
                     ("Penalty", &*penalty),
                     ("Wrapuptime", &*wrapup),
                     ("Paused", if member.paused { "yes" } else { "no" }),
-                    ("Reason", &*member.reason),
                 ];
-                host.manager_action("QueueAdd", &[&place[..], &of_member].concat())
+                let added = host.manager_action("QueueAdd", &[&place[..], &of_member].concat());
+                // Older releases do not read the reason of a new member.
+                match member.paused && !member.reason.is_empty() {
+                    true => added.and_then(|_| pause("yes", &*member.reason)),
+                    false => added,
+                }
             }
             QueueStep::Remove => host.manager_action("QueueRemove", &place),
             QueueStep::Pause(reason) => {
                 let paused = if reason.is_some() { "yes" } else { "no" };
                 // The reason stays in the queue's log at the end of a pause, too.
-                let reason = reason.as_deref().unwrap_or(REASON);
-                let pause = [("Paused", paused), ("Reason", reason)];
-                host.manager_action("QueuePause", &[&place[..], &pause].concat())
+                pause(paused, reason.as_deref().unwrap_or(REASON))
             }
         };
         done.map(drop)

@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::transmute;
-use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -17,7 +16,7 @@ use crate::guard::guard;
 use crate::peer::{Peer, RunningPeer};
 use crate::pjproject::{self, XmlNode};
 use crate::presencestate::PresenceState;
-use crate::{Error, ffi, log, text};
+use crate::{Error, ffi, log, slack, text};
 
 /// A hint that a phone watches.
 #[derive(Clone, Copy, Debug)]
@@ -72,15 +71,14 @@ thread_local! {
 impl SupplementEntry {
     fn of<S: PidfSupplement>() -> &'static Self {
         ENTRY.get_or_init(|| {
-            let supplement = Box::new(ffi::ast_sip_pubsub_body_supplement {
-                type_: c"application".as_ptr(),
-                subtype: c"pidf+xml".as_ptr(),
-                supplement_body: Some(supplement::<S>),
-                list: ffi::ast_sip_pubsub_body_supplement__bindgen_ty_1 {
-                    next: ptr::null_mut(),
-                },
-            });
-            SupplementEntry(Box::leak(supplement))
+            // SAFETY: ZERO-VALUE: pointers, a callback, and the link of a list.
+            SupplementEntry(unsafe {
+                slack::leak(|entry: &mut ffi::ast_sip_pubsub_body_supplement| {
+                    entry.type_ = c"application".as_ptr();
+                    entry.subtype = c"pidf+xml".as_ptr();
+                    entry.supplement_body = Some(supplement::<S>);
+                })
+            })
         })
     }
 

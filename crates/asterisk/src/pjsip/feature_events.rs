@@ -25,7 +25,7 @@ use crate::guard::guard;
 use crate::peer::{Peer, RunningPeer};
 use crate::pjsip::request::{self, RequestBody};
 use crate::text::{self, source_file};
-use crate::{Error, ffi, log};
+use crate::{Error, ffi, log, slack};
 
 use subscription::{FeatureSubscription, Registry};
 pub use subscription::{has_subscriptions, notify, notify_all};
@@ -177,7 +177,7 @@ fn register<F: FeatureEvents>(peer: &RunningPeer) -> Result<(), Error> {
     let taken = unsafe { is_registered(TYPE.as_ptr(), SUBTYPE.as_ptr()) } != 0;
     // Never freed: res_pjsip_pubsub links them.
     // SAFETY: PEER-STAYS, LINKED-FOREVER, MODULE-MAPPED: allocated once, and never freed.
-    let refused = taken || unsafe { add_handler(Box::leak(Box::new(handler::<F>()))) } != 0;
+    let refused = taken || unsafe { add_handler(handler::<F>()) } != 0;
     if refused {
         REGISTERED.store(TAKEN, Ordering::Release);
         log::notice(
@@ -187,7 +187,7 @@ fn register<F: FeatureEvents>(peer: &RunningPeer) -> Result<(), Error> {
         return Ok(());
     }
     // SAFETY: PEER-STAYS, LINKED-FOREVER, MODULE-MAPPED: as above.
-    let refused = unsafe { add_generator(Box::leak(Box::new(generator()))) } != 0;
+    let refused = unsafe { add_generator(generator()) } != 0;
     REGISTERED.store(if refused { TAKEN } else { OURS }, Ordering::Release);
     if refused {
         return Err(Error::new("res_pjsip_pubsub refuses the kind of body"));
@@ -225,42 +225,52 @@ fn find(peer: &RunningPeer) -> Result<FeatureFunctions, Error> {
     })
 }
 
-fn handler<F: FeatureEvents>() -> ffi::ast_sip_subscription_handler {
+/// Never freed.
+fn handler<F: FeatureEvents>() -> *mut ffi::ast_sip_subscription_handler {
     // SAFETY: ZERO-VALUE: pointers and callbacks.
-    let mut notifier = unsafe { std::mem::zeroed::<ffi::ast_sip_notifier>() };
-    notifier.default_accept = ACCEPT.as_ptr();
-    notifier.subscription_established = Some(established::<F>);
-    notifier.get_notify_data = Some(notify_data);
-    #[cfg(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata")]
-    {
-        notifier.new_subscribe_with_rdata = Some(requests::new_subscribe::<F>);
-        notifier.refresh_subscribe = Some(requests::refresh::<F>);
-    }
-    // A refresh is answered with what `notify_data` returns: the phone gets the true state.
-    #[cfg(not(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata"))]
-    {
-        notifier.new_subscribe = Some(new_subscribe_unread::<F>);
-    }
+    let notifier = unsafe {
+        slack::leak(|notifier: &mut ffi::ast_sip_notifier| {
+            notifier.default_accept = ACCEPT.as_ptr();
+            notifier.subscription_established = Some(established::<F>);
+            notifier.get_notify_data = Some(notify_data);
+            #[cfg(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata")]
+            {
+                notifier.new_subscribe_with_rdata = Some(requests::new_subscribe::<F>);
+                notifier.refresh_subscribe = Some(requests::refresh::<F>);
+            }
+            // A refresh is answered with what `notify_data` returns: the phone gets the true
+            // state.
+            #[cfg(not(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata"))]
+            {
+                notifier.new_subscribe = Some(new_subscribe_unread::<F>);
+            }
+        })
+    };
     // SAFETY: ZERO-VALUE: pointers and callbacks, and the link of a list.
-    let mut handler = unsafe { std::mem::zeroed::<ffi::ast_sip_subscription_handler>() };
-    handler.event_name = EVENT.as_ptr();
-    handler.body_type = DATA.as_ptr();
-    handler.accept[0] = ACCEPT.as_ptr();
-    handler.subscription_shutdown = Some(shutdown);
-    handler.notifier = Box::leak(Box::new(notifier));
-    handler
+    unsafe {
+        slack::leak(|handler: &mut ffi::ast_sip_subscription_handler| {
+            handler.event_name = EVENT.as_ptr();
+            handler.body_type = DATA.as_ptr();
+            handler.accept[0] = ACCEPT.as_ptr();
+            handler.subscription_shutdown = Some(shutdown);
+            handler.notifier = notifier;
+        })
+    }
 }
 
-fn generator() -> ffi::ast_sip_pubsub_body_generator {
+/// Never freed.
+fn generator() -> *mut ffi::ast_sip_pubsub_body_generator {
     // SAFETY: ZERO-VALUE: pointers and callbacks, and the link of a list.
-    let mut generator = unsafe { std::mem::zeroed::<ffi::ast_sip_pubsub_body_generator>() };
-    generator.type_ = TYPE.as_ptr();
-    generator.subtype = SUBTYPE.as_ptr();
-    generator.body_type = DATA.as_ptr();
-    generator.allocate_body = Some(allocate);
-    generator.generate_body_content = Some(generate);
-    generator.to_string = Some(to_string);
-    generator
+    unsafe {
+        slack::leak(|generator: &mut ffi::ast_sip_pubsub_body_generator| {
+            generator.type_ = TYPE.as_ptr();
+            generator.subtype = SUBTYPE.as_ptr();
+            generator.body_type = DATA.as_ptr();
+            generator.allocate_body = Some(allocate);
+            generator.generate_body_content = Some(generate);
+            generator.to_string = Some(to_string);
+        })
+    }
 }
 
 /// The data is the text of the body already.

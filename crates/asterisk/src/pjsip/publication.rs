@@ -17,7 +17,6 @@ mod check;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::transmute;
-use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -28,7 +27,7 @@ use super::request::{self, RequestBody};
 use super::service::{RegisterService, service};
 use crate::guard::guard;
 use crate::peer::{Peer, RunningPeer};
-use crate::{Error, entry, ffi, log, text};
+use crate::{Error, entry, ffi, log, slack, text};
 
 /// The status of a SIP response that refuses a request: 400 to 699.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -223,16 +222,15 @@ fn register<P: Publishing>() -> Result<(), Error> {
         on_rx_request: Some(received::<P>),
         ..service(c"User Presence Publications", PRIORITY)
     })?;
-    let handler = Box::into_raw(Box::new(ffi::ast_sip_publish_handler {
-        event_name: P::EVENT.as_ptr(),
-        publications: ptr::null_mut(),
-        new_publication: Some(new_publication::<P>),
-        publish_expire: Some(expired::<P>),
-        publication_state_change: Some(state_changed::<P>),
-        next: ffi::ast_sip_publish_handler__bindgen_ty_1 {
-            next: ptr::null_mut(),
-        },
-    }));
+    // SAFETY: ZERO-VALUE: pointers, callbacks, and the link of a list.
+    let handler = unsafe {
+        slack::leak(|handler: &mut ffi::ast_sip_publish_handler| {
+            handler.event_name = P::EVENT.as_ptr();
+            handler.new_publication = Some(new_publication::<P>);
+            handler.publish_expire = Some(expired::<P>);
+            handler.publication_state_change = Some(state_changed::<P>);
+        })
+    };
     // SAFETY: PJSIP-STAYS, LINKED-FOREVER: the structure is in no list, and is never freed.
     if unsafe { (functions.register_handler)(handler) } != 0 {
         return Err(Error::new("res_pjsip_pubsub refuses the handler"));

@@ -9,7 +9,7 @@ use std::mem::transmute;
 use std::ptr;
 
 use crate::peer::RunningPeer;
-use crate::{Error, ffi};
+use crate::{Error, ffi, slack};
 
 /// `ast_sip_register_service`
 #[derive(Clone, Copy)]
@@ -34,7 +34,8 @@ impl RegisterService {
     /// # Errors
     /// The service is refused.
     pub fn register(self, service: ffi::pjsip_module) -> Result<(), Error> {
-        let service = Box::into_raw(Box::new(service));
+        // SAFETY: ZERO-VALUE: it is overwritten with the service.
+        let service = unsafe { slack::leak(|place: &mut ffi::pjsip_module| *place = service) };
         // SAFETY: PJSIP-STAYS, LINKED-FOREVER: the structure is in no list, and is never freed.
         match unsafe { (self.0)(service) } {
             0 => Ok(()),

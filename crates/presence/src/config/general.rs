@@ -21,6 +21,7 @@ struct General {
     lists: Lists,
     /// In seconds.
     realtime_refresh: u32,
+    allow_other_release: bool,
 }
 
 impl HasRule for General {
@@ -171,6 +172,11 @@ const OPTIONS: &[Setting<General>] = &[
         },
         |settings| settings.lists.limit.to_string(),
     ),
+    Setting::new(
+        "allow_other_release",
+        |it, given| given.boolean().map(|on| it.allow_other_release = on),
+        |settings| yes_no(settings.allow_other_release),
+    ),
 ];
 
 /// Every option of `[general]`, in the order in which it is listed.
@@ -236,6 +242,7 @@ pub(super) fn parse(
         sip: Sip::default(),
         lists: Lists::default(),
         realtime_refresh: 0,
+        allow_other_release: false,
     };
     let rule = match sections.first() {
         None => Arc::default(),
@@ -258,6 +265,7 @@ pub(super) fn parse(
         sip: general.sip,
         lists: general.lists,
         realtime_refresh: general.realtime_refresh,
+        allow_other_release: general.allow_other_release,
     }
 }
 
@@ -338,7 +346,7 @@ mod tests {
                     http_frame=https://crm.example.com, http://Desk:8080\n\
                     feature_keys=no\nsip_presence=no\n\
                     lists=no\nlist_prefix=team.\nlist_batch=0\nlist_full_state=yes\n\
-                    list_limit=12\n";
+                    list_limit=12\nallow_other_release=yes\n";
         let parsed = parsed(&format!("{conf}{more}"));
         let errors: Vec<_> = parsed.all_errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -368,6 +376,7 @@ mod tests {
             ("list_batch", "0 ms"),
             ("list_full_state", "yes"),
             ("list_limit", "12"),
+            ("allow_other_release", "yes"),
         ];
         assert_eq!(listed[options.len()..], others);
         let default = Settings::default().list();

@@ -213,6 +213,9 @@ pub struct Settings {
     pub lists: Lists,
     /// How often realtime is looked at for changed rows, in seconds, 5 to 86400; 0 for never.
     pub realtime_refresh: u32,
+    /// Whether the module may load in another release of Asterisk than it was built for. The
+    /// module reads the option before it reads the configuration.
+    pub allow_other_release: bool,
 }
 
 impl Settings {

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::{ATTACHED, DATA, FUNCTIONS, FeatureFunctions, name_of};
 use crate::guard::guard;
+use crate::slack::WithSlack;
 use crate::text::{self, printable, source_file};
 use crate::{ffi, log};
 
@@ -163,13 +164,13 @@ impl FeatureSubscription {
 
     fn notify(&self, body: &str) {
         let body = printable(body);
-        let mut data = ffi::ast_sip_body_data {
+        let mut data = WithSlack::new(ffi::ast_sip_body_data {
             body_type: DATA.as_ptr(),
             body_data: body.as_ptr().cast_mut().cast(),
-        };
+        });
         // SAFETY: INVARIANT, PJSIP-FUNCTIONS, HOST-COPIES: a live subscription, in its own
         // serializer; the data is that of the handler's kind.
-        unsafe { (self.functions.notify)(self.raw, &raw mut data, 0) };
+        unsafe { (self.functions.notify)(self.raw, data.as_mut_ptr(), 0) };
     }
 }
 
