@@ -13,8 +13,10 @@ target=aarch64-unknown-linux-gnu
 # The same place each time: what was built before is used again.
 mkdir -p "$sources" "$folder/built" "$tools"/{asterisk,built,sources}
 find "$sources" -mindepth 1 -delete
-# With the time of now: a file of an older commit may be newer than what was built last.
+# The time in the archive is that of its commit. Cargo takes it for the time of a change, so the
+# sources get that of now, and the crates, which do not change, always the same.
 tar -C "$sources" --strip-components=1 --touch -xf "$archive"
+find "$sources/vendor" -exec touch -d @0 {} +
 
 # The tools see the sources, what is built, and Asterisk's root, which is the cross compiler's
 # root for headers and libraries too. Mounts and the change of the root are this process's own.
