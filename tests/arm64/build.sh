@@ -7,6 +7,7 @@ set -euo pipefail
 
 folder=$(realpath "$1") archive=$(realpath "$2") module=$(realpath -m "$3")
 shift 3
+here=$(dirname "$(realpath "$0")")
 tools=$folder/tools sources=$folder/sources
 target=aarch64-unknown-linux-gnu
 
@@ -18,9 +19,11 @@ find "$sources" -mindepth 1 -delete
 tar -C "$sources" --strip-components=1 --touch -xf "$archive"
 find "$sources/vendor" -exec touch -d @0 {} +
 
+version=$(ASTERISK_EMULATOR=$here/qemu-aarch64 "$here/../asterisk/root.sh" "$folder/asterisk" |
+    sed -n 's/^version=//p')
 # The tools see the sources, what is built, and Asterisk's root, which is the cross compiler's
 # root for headers and libraries too. Mounts and the change of the root are this process's own.
-export folder tools
+export folder tools version
 unshare --map-root-user --mount bash -s -- "$@" <<'END'
 set -euo pipefail
 for name in sources built asterisk; do
@@ -35,6 +38,7 @@ exec env -i PATH=/usr/bin HOME=/tmp CARGO_TARGET_DIR=/built \
     CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=gcc \
     CFLAGS_aarch64_unknown_linux_gnu=--sysroot=/asterisk \
     ASTERISK_INCLUDE=/asterisk/usr/include ASTERISK_SYSROOT=/asterisk \
+    ASTERISK_VERSION="$version" \
     PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_SYSROOT_DIR=/asterisk \
     PKG_CONFIG_LIBDIR=/asterisk/usr/lib/aarch64-linux-gnu/pkgconfig:/asterisk/usr/share/pkgconfig \
     /usr/bin/unshare --root="$tools" --wd=/sources \
