@@ -37,7 +37,9 @@ exec env -i PATH=/usr/bin HOME=/tmp CARGO_TARGET_DIR=/built \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
     CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=gcc \
     CFLAGS_aarch64_unknown_linux_gnu=--sysroot=/asterisk \
-    ASTERISK_INCLUDE=/asterisk/usr/include ASTERISK_SYSROOT=/asterisk \
+    ASTERISK_INCLUDE=/asterisk/usr/include \
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Clink-arg=--sysroot=/asterisk \
+    BINDGEN_EXTRA_CLANG_ARGS=--sysroot=/asterisk \
     ASTERISK_VERSION="$version" \
     PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_SYSROOT_DIR=/asterisk \
     PKG_CONFIG_LIBDIR=/asterisk/usr/lib/aarch64-linux-gnu/pkgconfig:/asterisk/usr/share/pkgconfig \
