@@ -363,6 +363,9 @@ fn bind(include: &Path, sysroot: Option<&Path>, out: &Path) -> String {
         .rust_edition(bindgen::RustEdition::Edition2024)
         .prepend_enum_name(false)
         .generate_comments(false)
+        // One form on every machine, for what is looked up in the text: rustfmt is not part of
+        // every distribution's Rust.
+        .formatter(bindgen::Formatter::None)
         .allowlist_recursively(true)
         .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()));
     if let Some(sysroot) = sysroot {

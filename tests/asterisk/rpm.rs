@@ -20,7 +20,8 @@ impl Machine {
             skip("`make test-rpm` makes the package for it");
             return None;
         };
-        let ast = Instance::builder().not_loaded().start();
+        let builder = Instance::builder().userpresence("[general]\n");
+        let ast = builder.not_loaded().start();
         let program = ast.path("bin/asterisk");
         fs::create_dir(ast.path("bin")).expect("a new directory");
         fs::write(&program, ast.program_script()).expect("a new file");
@@ -36,8 +37,9 @@ impl Machine {
             .args(["-qp", "--qf", &format!("%{{{script}}}"), &self.package])
             .output()
             .expect("rpm");
-        let text = String::from_utf8_lossy(&query.stdout).into_owned();
-        assert!(query.status.success() && text != "(none)", "{query:?}");
+        assert!(query.status.success(), "{query:?}");
+        let text = String::from_utf8(query.stdout).expect("UTF-8");
+        assert_ne!(text, "(none)", "{script}");
         let path = std::env::var("PATH").expect("programs");
         let bin = self.ast.path("bin");
         let run = Command::new("sh")
@@ -52,7 +54,7 @@ impl Machine {
 
     fn loaded(&self) -> bool {
         let shown = self.ast.cli(&format!("module show like {MODULE}"));
-        shown.contains("1 modules loaded")
+        shown.contains(" Running ") && !shown.contains("Not Running")
     }
 }
 

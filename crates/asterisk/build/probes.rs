@@ -47,11 +47,11 @@ fn has_name(bindings: &str, name: &str) -> bool {
 }
 
 fn has_member(bindings: &str, structure: &str, member: &str) -> bool {
-    let body = bindings.split_once(&format!("pub struct {structure} {{\n"));
-    let body = body.and_then(|(_, rest)| rest.split_once("\n}"));
+    let body = bindings.split_once(&format!("pub struct {structure} {{"));
+    let body = body.and_then(|(_, rest)| rest.split_once('}'));
     body.is_some_and(|(body, _)| {
-        let begin = format!("pub {member}:");
-        body.lines()
-            .any(|line| line.trim_start().starts_with(&begin))
+        body.split("pub ")
+            .filter_map(|field| field.split_once(':'))
+            .any(|(name, _)| name.trim() == member)
     })
 }
