@@ -171,7 +171,8 @@ test-releases: ## Run every check and test in each release
 	done
 
 # What depends on Asterisk's structures and interfaces, without what takes long.
-MAIN := loading:: provider:: function:: console:: manager:: queues:: persistence::
+MAIN := ari:: console:: devices:: extension_state:: function:: lamps:: loading:: manager:: \
+	persistence:: provider:: queues:: releases:: selftest:: sip_presence:: stock
 
 .PHONY: test-main
 test-main: setup-tests build-debug ## Run the main tests, for another release (RELEASE)
