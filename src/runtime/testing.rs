@@ -14,6 +14,7 @@ use super::host::{
 use super::{ProcessState, Runtime};
 use crate::cluster::testing::FakeConnector;
 use crate::webhooks::{Post, PostOutcome, PostedEvent};
+use presence::actions::TargetKind;
 use presence::config::file::{ConfigEntry, SectionText};
 use presence::config::testing::directory;
 use presence::config::{Section, Webhook};
@@ -60,6 +61,8 @@ pub struct Fake {
     pub boots: AtomicBool,
     /// Whether a hint follows a device under its own spelling only.
     pub match_case: AtomicBool,
+    /// Whether functions take no value.
+    pub refuses_assignments: AtomicBool,
     /// The devices that were published, in order.
     pub devices: Mutex<Vec<(String, DeviceState)>>,
     /// The addresses and devices that were forgotten, in order.
@@ -264,7 +267,14 @@ impl Dialplan for FakeHost {
         Ok(())
     }
 
-    fn assign(&self, _: &str, _: &str, _: bool) -> Result<(), HostError> {
+    fn assign(&self, target: &str, value: &str, _: bool) -> Result<(), HostError> {
+        if self.0.refuses_assignments.load(Ordering::Relaxed) {
+            return Err("refused".into());
+        }
+        if let Some((family, key)) = TargetKind::of(target).entry() {
+            let mut database = self.0.database.lock().unwrap();
+            database.insert((family.into(), key.into()), value.into());
+        }
         Ok(())
     }
 

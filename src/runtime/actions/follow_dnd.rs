@@ -182,24 +182,24 @@ impl Runtime {
         }
         let target = followed.target();
         let mut failed = None;
-        let mut agreed = Vec::new();
-        for it in now.iter() {
-            match write(&mut backend, it, target) {
-                Ok(()) => agreed.push((it.extension.clone(), target)),
-                // It is brought in line at the next comparing.
-                Err(why) => failed = Some(why),
+        for it in &now {
+            if let Err(why) = write(&mut backend, it, target) {
+                failed = Some(why);
             }
+        }
+        // Nothing is agreed then. An extension that has not followed would be taken for one that
+        // was switched; so the next comparing finds the same change again.
+        if let Some(why) = failed {
+            return Err(why);
         }
         // What the status has become since is not agreed.
         let entry = self.read(|world| Follower::of(world, name)).flatten();
         let entry = entry.and_then(|user| user.entry);
+        let agreed = now.into_iter().map(|it| (it.extension, target));
         let agreement = Agreement::new(agreed, status, entry);
         let differs = agreement != before;
         self.agree(name, agreement)?;
-        match failed {
-            Some(why) => Err(why),
-            None => Ok(differs),
-        }
+        Ok(differs)
     }
 
     /// Has the status follow an extension. Returns whether the user refuses calls then; `None`
@@ -299,4 +299,54 @@ fn write(backend: &mut AsteriskBackend<'_>, now: &ExtensionDnd, on: bool) -> Res
         backend.write(&format!("DEVICE_STATE(Custom:DEVDND{device})"), Some(state))?;
     }
     Ok(())
+}
+
+#[cfg(all(test, not(feature = "loom")))]
+mod tests {
+    use super::*;
+    use crate::runtime::testing::runtime;
+    use std::sync::atomic::Ordering;
+
+    #[test]
+    fn an_extension_that_could_not_follow_was_not_switched() {
+        let configuration = "[alice]\ntype = user\nextension = 200\nfollow_dnd = yes\n";
+        let (runtime, fake) = runtime(configuration);
+        let alice: Arc<str> = "alice".into();
+        let refuses = || {
+            let status = runtime.read(|world| Follower::of(world, &alice).map(|user| user.status));
+            status.flatten().unwrap()
+        };
+        let put = |family: &str, key: &str, value: &str| {
+            let mut database = fake.database.lock().unwrap();
+            database.insert((family.to_owned(), key.to_owned()), value.to_owned());
+        };
+        let get = |family: &str, key: &str| {
+            let database = fake.database.lock().unwrap();
+            database.get(&(family.to_owned(), key.to_owned())).cloned()
+        };
+        put("DND", "200", "YES");
+        put("CustomDevstate", "DND200", "BUSY");
+        // The status is another one since.
+        let agreement = Agreement::new([("200".to_owned(), true)], true, None);
+        let agreements = &runtime.actions.agreements.0;
+        agreements
+            .lock()
+            .insert("alice".into(), (alice.clone(), agreement));
+        fake.refuses_assignments.store(true, Ordering::Relaxed);
+        runtime.follow_dnd(&alice);
+        assert_eq!(get("CustomDevstate", "DND200").as_deref(), Some("BUSY"));
+        fake.refuses_assignments.store(false, Ordering::Relaxed);
+        runtime.follow_dnd(&alice);
+        assert!(!refuses(), "the status counts");
+        let device = get("CustomDevstate", "DND200");
+        assert_eq!(device.as_deref(), Some("UNAVAILABLE"));
+        assert_eq!(get("DND", "200"), None);
+        let agreement = runtime.actions.agreements.get("alice");
+        assert_eq!(agreement, Agreement::default());
+        // One that was switched is followed.
+        put("CustomDevstate", "DND200", "BUSY");
+        runtime.follow_dnd(&alice);
+        assert!(refuses());
+        assert_eq!(get("DND", "200").as_deref(), Some("YES"));
+    }
 }

@@ -162,10 +162,15 @@ impl OrderQueue {
 
     /// Puts users in the queue whose do not disturb is to be compared with FreePBX's.
     pub fn put_dnd(&self, users: impl IntoIterator<Item = Arc<str>>) {
+        // Before the lock: what finds the users may take another one.
+        let users = users.into_iter();
+        let users = users.map(|name| (name.to_ascii_lowercase(), name));
+        let users: Vec<_> = users.collect();
+        if users.is_empty() {
+            return;
+        }
         let mut waiting = self.waiting.lock();
         if waiting.open {
-            let users = users.into_iter();
-            let users = users.map(|name| (name.to_ascii_lowercase(), name));
             waiting.dnd.extend(users);
             self.news.notify_all();
         }

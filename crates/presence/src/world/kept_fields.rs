@@ -88,12 +88,15 @@ fn read_fields<T: JsonRow>(found: &Map<String, Value>) -> Option<(T, Vec<String>
         .into_iter()
         .partition(|(name, _)| is_required(name));
     parse(&good)?;
+    // Each beside the required ones alone: a row may have any number of fields.
+    let required = good.clone();
     let mut unreadable = Vec::new();
     for (name, value) in others {
-        good.insert(name.clone(), value);
-        if parse(&good).is_none() {
-            good.remove(&name);
-            unreadable.push(name);
+        let mut alone = required.clone();
+        alone.insert(name.clone(), value.clone());
+        match parse(&alone) {
+            Some(_) => drop(good.insert(name, value)),
+            None => unreadable.push(name),
         }
     }
     Some((parse(&good)?, unreadable))
