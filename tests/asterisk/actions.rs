@@ -741,6 +741,8 @@ fn a_panic_in_an_action_stops_no_other_action() {
     let ast = Instance::selftest()
         .userpresence(&config(DND, "action = dnd\n"))
         .start();
+    // The first actions are those of the load.
+    through(&ast);
     ast.cli("userpresence selftest panic action");
     ast.set_custom("200", "dnd");
     ast.wait_log("please report it: forced by a test in action");

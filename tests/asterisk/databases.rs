@@ -189,6 +189,18 @@ fn every_column_is_an_option(engine: Engine) {
         filer.contains("Küche 你好") && filer.contains("Räume-Ω"),
         "{filer}"
     );
+    // FreePBX's do not disturb follows both, and takes no assignments.
+    for user in ["filer", "rower"] {
+        ast.setvar(&format!("USER_PRESENCE({user})"), "dnd");
+        ast.wait_astdb("DND/200", Some("YES"));
+        ast.setvar(&format!("USER_PRESENCE({user})"), "available");
+        ast.wait_astdb("DND/200", None);
+    }
+    database.sql("UPDATE userpresence SET follow_dnd = 'no' WHERE name = 'rower';");
+    let file = ast.read_config("userpresence.conf");
+    let file = file.replace("follow_dnd = yes", "follow_dnd = no");
+    ast.write_config("userpresence.conf", &file);
+    assert!(ast.reload().ok());
     // Both set the same variable: what the row's assignment writes is what the file's does.
     for user in ["filer", "rower"] {
         ast.setvar("GLOBAL(dnd)", "none");

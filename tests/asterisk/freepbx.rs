@@ -3,6 +3,7 @@
 
 mod cluster;
 mod codes;
+mod entries;
 mod follow_dnd;
 
 use crate::harness::barrier::{catch_up, configured};

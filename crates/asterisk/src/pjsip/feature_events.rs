@@ -9,7 +9,7 @@
 
 #[cfg_attr(
     not(asterisk_has = "ast_sip_notifier.new_subscribe_with_rdata"),
-    allow(dead_code, reason = "this release shows modules no SUBSCRIBE")
+    allow(dead_code, reason = "this release passes modules no SUBSCRIBE request")
 )]
 mod requests;
 mod subscription;
@@ -131,12 +131,12 @@ impl<F: FeatureEvents> Peer for FeatureEventsPeer<F> {
                 request::prove(peer)
             } else {
                 Err(Error::new(
-                    "this release of Asterisk shows modules no SUBSCRIBE",
+                    "this release of Asterisk passes no SUBSCRIBE request to modules",
                 ))
             };
             if let Err(why) = proof {
                 log::notice(format_args!(
-                    "The feature keys of desk phones show states and set none: {why}"
+                    "The feature keys of desk phones show states, but do not set them: {why}"
                 ));
             }
             ATTACHED.store(true, Ordering::Release);
