@@ -99,8 +99,10 @@ fn asterisk_truncates_a_long_text_of_special_characters() {
     ast.set_custom("alice", &format!("away,,{}", "\"".repeat(170)));
     assert_eq!(phone.wait_presence("away").message, "\"".repeat(170));
     ast.set_custom("alice", &format!("away,,{}", "\"".repeat(171)));
-    let notify = phone.wait_notify("the longer one", |it| it.body().contains("\"away\""));
-    assert!(notify.body().contains(";&qu</digium_presence>"));
+    // A repeated NOTIFY of the text before may come first.
+    phone.wait_notify("the longer one, truncated", |it| {
+        it.body().contains(";&qu</digium_presence>")
+    });
 }
 
 /// A phone of another make gets a NOTIFY without a presence.
