@@ -273,7 +273,7 @@ pub trait System {
     fn database_file(&self) -> PathBuf;
 
     /// The folder for keys: `keys` below `astkeydir` in `asterisk.conf`. Asterisk may not be able to
-    /// write there: [`Runtime::key_folder`](super::Runtime::key_folder) is the one to use.
+    /// write there: `Runtime::key_folder` is the one to use.
     fn key_directory(&self) -> PathBuf;
 }
 
