@@ -99,7 +99,9 @@ case $what in
         if [ -e "$folder/$version" ] || cargo deny --version >/dev/null 2>&1; then
             deny deny.toml bans licenses sources
         elif [ -n "${CI:-}" ]; then
-            (install)
+            # Says why it fails.
+            install
+            deny deny.toml bans licenses sources
         else
             echo 'Licences are not checked: cargo-deny is not here, and could not be installed'
         fi

@@ -272,7 +272,8 @@ pub trait System {
     /// The path of AstDB's file.
     fn database_file(&self) -> PathBuf;
 
-    /// The folder for keys: `keys` below `astkeydir` in `asterisk.conf`.
+    /// The folder for keys: `keys` below `astkeydir` in `asterisk.conf`. Asterisk may not be able to
+    /// write there: `Runtime::key_folder` is the one to use.
     fn key_directory(&self) -> PathBuf;
 }
 

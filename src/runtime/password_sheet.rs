@@ -101,7 +101,7 @@ impl Runtime {
         let users = self.without_password(whose)?;
         let now = Time::now().millis();
         let name = format!("userpresence-passwords-{now}.txt");
-        let path = self.host().key_directory().join(name);
+        let path = self.key_folder().join(name);
         let cannot = |why: io::Error| format!("'{}' cannot be created: {why}", path.display());
         let file = secret::create(&path).map_err(cannot)?;
         let (tell, done) = sync_channel(1);

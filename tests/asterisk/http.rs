@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod crowd;
+mod keys;
 mod pages;
 mod persons;
 mod proxy;

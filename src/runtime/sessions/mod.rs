@@ -1,6 +1,7 @@
 //! The logins over HTTP: sessions, the secret that signs them, the limits of attempts, and
 //! the slots of readers. All of it is gone after an unload.
 
+mod key_folder;
 pub mod logins;
 pub mod own_passwords;
 mod panels;
@@ -13,6 +14,7 @@ pub mod signed_in;
 pub mod throttle;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -64,6 +66,8 @@ pub struct Sessions {
     pub slots: Arc<ReaderSlots>,
     signed_in: Mutex<SignedIn>,
     log: Mutex<Option<EndedLog>>,
+    /// The folder of the secret and the passwords; `None` until it is chosen.
+    keys: Mutex<Option<PathBuf>>,
 }
 
 impl Sessions {
@@ -97,6 +101,7 @@ impl Sessions {
         *self.access.lock() = None;
         *self.signed_in.lock() = SignedIn::default();
         *self.log.lock() = None;
+        *self.keys.lock() = None;
         self.own_passwords.close();
         self.attempt_ended();
     }

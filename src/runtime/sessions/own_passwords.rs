@@ -1,5 +1,5 @@
-//! The passwords that people have chosen themselves: a file below `astkeydir`, readable by
-//! Asterisk's own user only.
+//! The passwords that people have chosen themselves: a file in the folder for keys,
+//! readable by Asterisk's own user only.
 //!
 //! A line is `<user> <hash> <digest>`. The digest is that of the administrator's hash, which the
 //! own password replaces: when the administrator sets another one, the own password is void.
@@ -23,10 +23,10 @@ use presence::config::{ApiUser, PasswordKinds};
 use presence::directory::Directory;
 use presence::model::text::quoted;
 
-const FILE: &str = "userpresence.passwords";
+pub(super) const FILE: &str = "userpresence.passwords";
 
 /// The longest file, in bytes: 200,000 people.
-const LONGEST: u64 = 64 * 1024 * 1024;
+pub(super) const LONGEST: u64 = 64 * 1024 * 1024;
 
 /// A password of somebody's own.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -194,7 +194,7 @@ impl Runtime {
     /// read, no person can log in.
     pub(super) fn open_own_passwords(&self) {
         let file = &self.sessions.own_passwords;
-        let path = self.host().key_directory().join(FILE);
+        let path = self.key_folder().join(FILE);
         let text = match read(&path) {
             Ok(text) => text,
             Err(why) => {

@@ -1,5 +1,5 @@
 //! The secret that signs sessions, and the sessions that ended before they expired: two files
-//! below `astkeydir`, readable by Asterisk's own user only.
+//! in the folder for keys, readable by Asterisk's own user only.
 //!
 //! They are not in AstDB: anyone who can read it (`database show`, AMI class `system`) could
 //! forge a session of any user, and anyone who can write it could restore an ended session.
@@ -16,8 +16,8 @@ use presence::Time;
 use presence::world::stored::{FAMILY, OLD_SECRET};
 
 /// Not `.key`: Asterisk's `res_crypto` reads files with that name.
-const SECRET: &str = "userpresence.secret";
-const ENDED: &str = "userpresence.ended";
+pub(super) const SECRET: &str = "userpresence.secret";
+pub(super) const ENDED: &str = "userpresence.ended";
 
 /// The most that is read of a file, in bytes: the longest file that this module writes.
 const LONGEST: u64 = 2 * MOST as u64 * 64;
@@ -45,7 +45,7 @@ impl Runtime {
                 Err(why) => log::warn!("{why}"),
             }
         }
-        let directory = self.host().key_directory();
+        let directory = self.key_folder();
         let path = directory.join(SECRET);
         let stored =
             read(&path).map(|text| SessionSecret::restore(text.unwrap_or_default().trim_end()));
