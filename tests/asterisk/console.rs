@@ -1,8 +1,8 @@
 //! The commands `userpresence ...` on Asterisk's console.
 
-use crate::harness::Instance;
 use crate::harness::barrier::{configured, set_extension};
 use crate::harness::users::{ALICE, custom, read, set, wait_custom};
+use crate::harness::{Instance, has_test_commands};
 
 /// The words of the table row that begins with this word.
 #[track_caller]
@@ -504,6 +504,7 @@ fn users_states_and_verbs_are_completed() {
     let conf = "[alice]\ntype = user\n[Albert]\ntype = user\n[bob]\ntype = user\n\
                 [lunch]\ntype = status\nstate = away\n";
     let ast = configured(conf).start();
+    let test_commands = has_test_commands();
     for (line, words) in [
         (
             "userpresence ",
@@ -586,7 +587,11 @@ fn users_states_and_verbs_are_completed() {
         // The completion offers no users of the file: a reload of the file reads those.
         ("userpresence reload user ", &[]),
     ] {
-        assert_eq!(ast.complete(line), words, "{line}");
+        let mut completed = ast.complete(line);
+        if test_commands {
+            completed.retain(|word| word != "selftest");
+        }
+        assert_eq!(completed, words, "{line}");
     }
 }
 

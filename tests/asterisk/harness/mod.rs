@@ -81,7 +81,7 @@ pub use self::{
     list::{ListNotify, ListSubscriber},
     message::Message,
     modules::sets,
-    paths::{built_module, repository_file},
+    paths::{built_module, has_test_commands, repository_file},
     phone::Phone,
     publisher::{Published, Publisher},
     queue::Caller,

@@ -73,7 +73,6 @@ pub mod sets {
         "res_sorcery_config",
         "res_stasis",
         "res_stasis_answer",
-        "res_stasis_device_state",
         "res_stasis_playback",
         "res_stasis_recording",
         "res_stasis_snoop",

@@ -48,6 +48,12 @@ pub fn built_module() -> PathBuf {
     module(false)
 }
 
+/// Whether the module that the tests load has the test commands: one build then serves as both.
+pub fn has_test_commands() -> bool {
+    let file = |selftest| fs::read(module(selftest)).expect("a build of the module");
+    file(false) == file(true)
+}
+
 /// The library that gives a program another clock: the root's own, where it has one, else that
 /// with what `tests/asterisk/etcd.sh` unpacks.
 pub(super) fn faketime() -> PathBuf {

@@ -135,13 +135,14 @@ impl Root {
         self.has_module("chan_pjsip")
     }
 
+    /// Whether one of its modules has this text in it, such as a message of what it does.
+    pub fn module_contains(&self, name: &str, text: &str) -> bool {
+        contains(&self.module(name), text)
+    }
+
     /// Whether the program has a function of this name for modules.
     pub fn exports(&self, function: &str) -> bool {
-        let program = fs::read(&self.program).expect("the program");
-        let name = format!("\0{function}\0");
-        program
-            .windows(name.len())
-            .any(|part| part == name.as_bytes())
+        contains(&self.program, &format!("\0{function}\0"))
     }
 
     /// Whether one of its headers, named without the directory `asterisk`, has this name in it.
@@ -168,4 +169,11 @@ impl Root {
     pub fn data(&self) -> &Path {
         &self.data
     }
+}
+
+fn contains(file: &Path, text: &str) -> bool {
+    let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    bytes
+        .windows(text.len())
+        .any(|part| part == text.as_bytes())
 }
