@@ -185,7 +185,8 @@ HAS_SIP = $(wildcard $(call found,modules)/chan_pjsip.so)
 
 .PHONY: test-main
 test-main: setup-tests build-debug ## Run the main tests, for another release (RELEASE)
-	$(call test_in_asterisk,$(MAIN))
+	@$(if $(HAS_SIP),,echo '$(ROOT) has no SIP: left out are $(MAIN_WITH_SIP)')
+	$(call test_in_asterisk,$(MAIN) $(if $(HAS_SIP),$(MAIN_WITH_SIP)))
 
 .PHONY: screenshots
 screenshots: setup-test axe build-private ## Take new pictures of the board for the README
