@@ -100,7 +100,7 @@ fn account_numbers_continue_after_each_kind_of_stop() {
         sequence(&ast, "carol")
     };
     let mut last = change("dnd");
-    for (graceful, state) in [(false, "xa"), (true, "away"), (false, "chat")] {
+    for (graceful, state) in [(false, "xa"), (true, "away"), (false, "xa")] {
         ast.restart(graceful);
         let next = change(state);
         assert_eq!(next, last + 1, "graceful: {graceful}");
@@ -117,8 +117,7 @@ fn account_numbers_continue_after_each_kind_of_stop() {
         }
         ast.kill9();
         ast.start_again();
-        // Another state than each of those and the last round's: the one that is on disk would
-        // change nothing.
+        // A state that was never set before: the one that is on disk would change nothing.
         let next = change(state);
         assert!(next > last, "round {round}: {next} after {last}");
     }
