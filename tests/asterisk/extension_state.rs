@@ -4,7 +4,7 @@
 
 use crate::harness::barrier::{all_events, configured};
 use crate::harness::users::set;
-use crate::harness::{Ami, Builder, Instance, MODULE, Subscriber, root};
+use crate::harness::{Ami, Builder, Instance, MODULE, Subscriber, root, skipped_without_sip};
 
 const BOB: &str = "[general]\n[Bob]\ntype = user\nextension = 200,Custom:desk\n";
 
@@ -65,6 +65,9 @@ fn devices(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
 
 #[test]
 fn a_lamp_that_spells_the_user_otherwise_lights_up() {
+    if skipped_without_sip() {
+        return;
+    }
     let ast = started(with_hints(BOB).phones());
     let phone = Subscriber::lamp(&ast, "2101");
     wait_all(&ast, "Idle");

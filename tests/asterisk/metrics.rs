@@ -1,7 +1,7 @@
 //! Metrics: what Prometheus reads from a real `res_prometheus`, and the console's list.
 
 use crate::harness::api::{api_user, login};
-use crate::harness::{Builder, Instance, MODULE, root, skip, wait_until};
+use crate::harness::{Builder, Instance, MODULE, root, skip, skipped_without_sip, wait_until};
 
 const USERS: &str = "[general]\n\
     [alice]\ntype = user\n[bob]\ntype = user\n[carol]\ntype = user\n";
@@ -14,6 +14,9 @@ const PREFIX: &str = "asterisk_userpresence_";
 pub fn with_prometheus(builder: Builder) -> Option<Builder> {
     if !root().has_module("res_prometheus") {
         skip("it has no res_prometheus");
+        return None;
+    }
+    if skipped_without_sip() {
         return None;
     }
     let builder = builder

@@ -3,7 +3,7 @@
 
 use crate::harness::barrier::{configured, set_extension};
 use crate::harness::users::{complaints, read, set, wait_state, wait_verdict};
-use crate::harness::{Builder, Instance, MODULE, Phone, wait_until};
+use crate::harness::{Builder, Instance, MODULE, Phone, skipped_without_sip, wait_until};
 
 const USERS: &str = "[alice]\ntype = user\nextension = 200,Custom:a\n\
                      [bob]\ntype = user\nextension = 201,Custom:b\n";
@@ -148,6 +148,9 @@ fn the_queue_table_defines_which_members_ring() {
 /// dndStatus: available members ring, and the phones of the others get no call.
 #[test]
 fn a_queue_rings_available_members_in_every_status() {
+    if skipped_without_sip() {
+        return;
+    }
     let conf = "[lunch]\ntype = status\nstate = away\nsubtype = lunch\n\
                 [desk]\ntype = status\nstate = available\n\
                 [focus]\ntype = status\nstate =\n\
@@ -366,6 +369,9 @@ fn an_unload_leaves_no_member_busy() {
 /// Real phones, whose calls make their users busy in the queue.
 #[test]
 fn a_queue_sees_calls_ringing_and_presence_of_a_real_phone() {
+    if skipped_without_sip() {
+        return;
+    }
     let conf = "[alice]\ntype = user\nextension = 200\nuse_devices = yes\nextension = 201\n";
     let ast = configured(conf)
         .sip(&["200", "201", "202"])

@@ -128,6 +128,9 @@ fn a_module_for_another_release_is_declined_with_one_sentence() {
 
 #[test]
 fn with_the_option_it_loads_with_a_warning() {
+    if skipped_without_row() {
+        return;
+    }
     let ast = Instance::builder()
         .userpresence(ALLOWED)
         .not_loaded()
@@ -158,8 +161,8 @@ fn with_the_option_it_loads_with_a_warning() {
     assert!(ast.unload_module(MODULE).ok());
     assert!(ast.stop_gracefully().success());
     let mut bytes = module_bytes(&ast);
-    let rows = padded("ran 12.4.0", root_row(&bytes).len());
-    let row = root_row(&bytes);
+    let rows = padded("ran 12.4.0", root_row(&bytes).expect("a row").len());
+    let row = root_row(&bytes).expect("a row");
     replace(&mut bytes, &row, &rows, |before| before == b'\n');
     ast.install_module_bytes(&bytes);
     ast.start_again();
@@ -173,7 +176,7 @@ fn with_the_option_it_loads_with_a_warning() {
 }
 
 /// The begin of the row of the running release: kind and version.
-fn root_row(bytes: &[u8]) -> String {
+fn root_row(bytes: &[u8]) -> Option<String> {
     let numbers: Vec<_> = root().version().splitn(3, '.').take(2).collect();
     let row = format!(" {}.", numbers.join("."));
     let at = places(bytes, row.as_bytes()).into_iter();
@@ -189,12 +192,26 @@ fn root_row(bytes: &[u8]) -> String {
         matches!(kind, b"ran" | b"compiled")
             .then(|| String::from_utf8_lossy(&bytes[begin(at)..end]).into_owned())
     });
-    rows.next().expect("a row of the running release")
+    rows.next()
+}
+
+/// Reports that the calling test is skipped if the module has no row of the running release, and
+/// whether it is: a row is added after the tests have passed.
+fn skipped_without_row() -> bool {
+    let ast = Instance::builder().userpresence(ALICE).not_loaded().start();
+    let skipped = root_row(&module_bytes(&ast)).is_none();
+    if skipped {
+        skip("known-good.txt has no row of this release yet");
+    }
+    skipped
 }
 
 /// What is known to do damage is declined, whatever the option says.
 #[test]
 fn a_stale_module_with_other_structures_is_declined_with_the_option_too() {
+    if skipped_without_row() {
+        return;
+    }
     let ast = Instance::builder()
         .userpresence(ALLOWED)
         .not_loaded()
@@ -202,7 +219,7 @@ fn a_stale_module_with_other_structures_is_declined_with_the_option_too() {
     let built = build_for(&ast, "12.3.0");
     let mut bytes = module_bytes(&ast);
     // In the running release the structure is larger than in the module.
-    let row = root_row(&bytes);
+    let row = root_row(&bytes).expect("a row");
     let at = places(&bytes, row.as_bytes())[0];
     let name = b" ast_custom_function=";
     let size = at + places(&bytes[at..], name)[0] + name.len();

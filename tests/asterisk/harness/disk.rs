@@ -118,34 +118,44 @@ impl Lock {
     /// Keeps Asterisk from reading and writing.
     #[track_caller]
     pub fn exclusive(ast: &Instance) -> Self {
-        Self::begin(ast, "BEGIN EXCLUSIVE;\nSELECT 'locked';\n")
+        wait_until("a lock on AstDB", || {
+            // From its first look at AstDB after a commit, Asterisk keeps a lock of its own until
+            // the next commit.
+            ast.cli("database put harness lock wanted");
+            Self::begin(ast, "BEGIN EXCLUSIVE;\nSELECT 'locked';\n")
+        })
     }
 
     /// Only reads: Asterisk accepts new values, but cannot commit them.
     #[track_caller]
     pub fn shared(ast: &Instance) -> Self {
-        Self::begin(ast, "BEGIN;\nSELECT 'locked' FROM astdb LIMIT 1;\n")
+        let lock = Self::begin(ast, "BEGIN;\nSELECT 'locked' FROM astdb LIMIT 1;\n");
+        lock.expect("a lock on AstDB")
     }
 
     #[track_caller]
-    fn begin(ast: &Instance, lines: &str) -> Self {
+    fn begin(ast: &Instance, lines: &str) -> Option<Self> {
         let mut child = Command::new("sqlite3")
-            .arg("-batch")
+            .args(["-batch", "-bail"])
             .arg(ast.path("lib/astdb.sqlite3"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("sqlite3");
         let mut input = child.stdin.take().expect("a pipe");
-        let begin = format!(".timeout 30000\n{lines}");
+        let begin = format!(".timeout 5000\n{lines}");
         input.write_all(begin.as_bytes()).expect("an open pipe");
         let mut line = String::new();
         let output = child.stdout.take().expect("a pipe");
         BufReader::new(output)
             .read_line(&mut line)
             .expect("an answer");
+        if line.is_empty() {
+            child.wait().expect("our own child");
+            return None;
+        }
         assert_eq!(line, "locked\n");
-        Lock { child, input }
+        Some(Lock { child, input })
     }
 
     /// Ends the transaction.

@@ -86,7 +86,7 @@ pub use self::{
     publisher::{Published, Publisher},
     queue::Caller,
     receiver::{Answering, Post, Receiver, TlsReceiver, certificate},
-    root::{root, skip},
+    root::{root, skip, skipped_without_sip},
     sip::{Notify, Presence, Subscriber},
     sipp::Sipp,
     view::View,

@@ -49,6 +49,16 @@ pub fn skip(why: &str) {
     }
 }
 
+/// Reports that the calling test is skipped if the root has no SIP, which the test needs, and
+/// whether it is.
+pub fn skipped_without_sip() -> bool {
+    let skipped = !root().has_sip();
+    if skipped {
+        skip("it was built without pjproject, so it has no SIP");
+    }
+    skipped
+}
+
 impl Root {
     fn find() -> Self {
         let path = env::var_os("ASTERISK_ROOT").unwrap_or_else(|| "target/asterisk/22".into());
@@ -118,6 +128,11 @@ impl Root {
     /// Whether it has this module of Asterisk's, named without its ending.
     pub fn has_module(&self, name: &str) -> bool {
         self.module(name).exists()
+    }
+
+    /// Whether it has SIP: an Asterisk that was built without pjproject has none.
+    pub fn has_sip(&self) -> bool {
+        self.has_module("chan_pjsip")
     }
 
     /// Whether one of its modules has this text in it, such as a message of what it does.
