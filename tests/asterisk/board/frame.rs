@@ -1,7 +1,7 @@
 //! The board in a frame of another site, and as an installed program.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use serde_json::json;
@@ -17,21 +17,29 @@ fn site(page: impl FnOnce(u16) -> String) -> u16 {
     let port = server.local_addr().expect("an address").port();
     let page = page(port);
     thread::spawn(move || {
+        // Browsers open connections ahead on which they ask for nothing: each has its thread.
         for stream in server.incoming().flatten() {
-            let mut lines = BufReader::new(&stream).lines();
-            while lines
-                .next()
-                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
-            {}
-            let _ = write!(
-                &stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
-                 Connection: close\r\n\r\n{page}",
-                page.len()
-            );
+            let page = page.clone();
+            thread::spawn(move || serve(&stream, &page));
         }
     });
     port
+}
+
+/// Answers one request with the page.
+fn serve(stream: &TcpStream, page: &str) {
+    let mut lines = BufReader::new(stream).lines();
+    while lines
+        .next()
+        .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+    {}
+    let mut stream = stream;
+    let _ = write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{page}",
+        page.len()
+    );
 }
 
 #[test]
