@@ -440,7 +440,13 @@ fn a_subscription_ends_by_the_phone_or_by_time() {
     wait_until("no subscription", || {
         subscriptions(&ast).contains("0 active").then_some(())
     });
-    for ended in [&phone, &expiring] {
+    // Asterisk 16 ends a subscription that the phone ends itself without a NOTIFY, also of its own
+    // events.
+    let told = match keys_arrive() {
+        true => &[&phone, &expiring][..],
+        false => &[&expiring],
+    };
+    for ended in told {
         wait_until("the last NOTIFY", || {
             let all = ended.notifies();
             let last = all.last()?;
