@@ -50,7 +50,7 @@ pub trait Publisher {
     fn publish_unset(&self, address: &str) -> Result<(), HostError>;
 
     /// Has Asterisk forget the presence published last of an address, spelled like that:
-    /// whoever reads it next gets its provider's answer.
+    /// the next reader gets the answer of its provider.
     fn forget_presence(&self, address: &str);
 
     /// Publishes a device state, such as that of `UserPresence:<user>`.

@@ -187,7 +187,7 @@ fn no_stale_state_stays() {
     assert_follow(&ast, "bob");
 }
 
-/// Nothing is published under a spelling that no hint has, whoever asks for it; and each change
+/// Nothing is published under a spelling that no hint has, even if a function asks for it; and each change
 /// once.
 #[test]
 fn only_spellings_of_hints_are_published() {

@@ -275,8 +275,8 @@ pub fn cached(mut visit: impl FnMut(&[u8], PresenceState, &[u8], &[u8])) {
     });
 }
 
-/// Has the core forget the last presence published of an address, label included: whoever
-/// reads it next gets the answer of its provider. The core tells addresses apart by case here.
+/// Has the core forget the last presence published of an address, label included: the next
+/// reader gets the answer of its provider. The core tells addresses apart by case here.
 pub fn forget(address: &str) {
     // SAFETY: HOST-GLOBALS: a cache of the core's, or NULL.
     let cache = unsafe { ffi::ast_presence_state_cache() };

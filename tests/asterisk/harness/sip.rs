@@ -232,7 +232,7 @@ impl Instance {
     }
 
     /// What Asterisk counts as a watcher of every hint: none, or from 20.21, 22.11 and 23.5 on
-    /// whoever in its core follows all hints.
+    /// the parts of its core that follow all hints.
     #[track_caller]
     fn watchers_of_every_hint(&self) -> usize {
         if !root().keeps_extension_states() {

@@ -59,7 +59,7 @@ pub fn use_everything(ast: &Instance) {
         (ast.astdb("test/busy")?.contains("Soup")).then_some(())
     });
 
-    // Bob: own status, a later extension, and a password of his own.
+    // Bob: own status, a later extension, and a password of their own.
     set(ast, "bob", "away,garden,With \"quotes\" and ü");
     set_extension(ast, "210", "chat");
     let bob = sign_in(ast, "bob", &[]);
@@ -72,7 +72,7 @@ pub fn use_everything(ast: &Instance) {
     set(ast, "carol", "thinking");
     ast.setvar("USER_PRESENCE(carol)", "meeting,,,t(3000d)");
 
-    // Dave: a timed status above what his extension says.
+    // Dave: a timed status above what their extension says.
     set_extension(ast, "230", "available,,At the desk");
     ast.setvar("USER_PRESENCE(dave)", "lunch,,,t(3000d)");
 

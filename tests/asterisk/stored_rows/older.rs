@@ -36,7 +36,7 @@ fn every_value_is_there_and_the_next_save_keeps_it() {
             Vec::<String>::new(),
             "{name}"
         );
-        // Frank was logged in when Asterisk stopped. In a cluster he may be at another node.
+        // Frank was logged in when Asterisk stopped. In a cluster they may be at another node.
         if !name.ends_with("cluster") {
             assert_eq!(read(&ast, "frank,status"), "lunch", "{name}");
         }
