@@ -5,6 +5,7 @@
 use serde_json::json;
 
 use super::{assert_shows, conf};
+use crate::feature_keys::press_dnd;
 use crate::harness::barrier::all_events;
 use crate::harness::changes::{assert_numbered, matching};
 use crate::harness::cluster::Cluster;
@@ -80,10 +81,10 @@ fn keys_publications_and_parked_calls_of_one_node_show_at_another() {
         FeaturePhone::subscribed(a, "210"),
         FeaturePhone::subscribed(b, "211"),
     );
-    desk.press_dnd(true);
+    press_dnd(a, &desk, "erin", true);
     wait_at_all(&cluster, "erin,value", "dnd");
     soft.wait_dnd(true);
-    soft.press_dnd(false);
+    press_dnd(b, &soft, "erin", false);
     desk.wait_dnd(false);
     wait_at_all(&cluster, "erin,value", "available");
     cluster.same();
