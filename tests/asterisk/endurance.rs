@@ -134,9 +134,15 @@ fn two_hundred_loads_and_unloads_leak_nothing() {
     let before = settled(&ast);
     let maps = all_maps(&ast);
     cycles(&ast, 180);
-    wait_until(&format!("to be back at {before:?}"), || {
-        (held(&ast) == before).then_some(())
-    });
+    // Older pools of Asterisk end threads that have been idle for a while.
+    wait_until(
+        &format!("to be back at {before:?}, or fewer threads"),
+        || {
+            let now = held(&ast);
+            let threads = now.threads.max(before.threads);
+            (Held { threads, ..now } == before).then_some(())
+        },
+    );
     let more = all_maps(&ast).saturating_sub(maps);
     assert!(more < 40, "{more} more mappings than after 20 cycles");
     let log = ast.log();
