@@ -49,7 +49,7 @@ fn assert_follow(ast: &Instance, user: &str) {
     wait_all(ast, "Idle");
 }
 
-/// The states published of each device of ours, in order.
+/// The states that were published for each device of the module, in order.
 fn devices(ast: &Instance, ami: &Ami) -> Vec<(String, String)> {
     let events = all_events(ast, ami);
     let events = events.iter().filter(|it| it.is_event("DeviceStateChange"));

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 pub(crate) trait JsonRow: Serialize + DeserializeOwned {
     /// The fields without which nothing can be read.
     const REQUIRED: &'static [&'static str];
-    /// The field whose members stand for themselves, as the row's fields do.
+    /// The field whose members are kept one by one, as the fields of the row are.
     const SET: Option<&'static str> = None;
 
     /// Leaves out values that can be read and mean nothing to this version.
